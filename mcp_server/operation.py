@@ -1,0 +1,91 @@
+"""What an operation is: one row of facts, and the shape of its request. The rows themselves are in `operations`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Generic, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from mcp_server.errors import Violation
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+KeyScope = Literal["read", "write", "admin"]
+
+RequestT = TypeVar("RequestT", bound="Request")
+AnswerT = TypeVar("AnswerT")
+
+
+class Body(Enum):
+    """How a request travels in its HTTP message."""
+
+    NONE = "none"
+    JSON = "json"
+    FORM = "multipart form with a file part"
+    MERGE_PATCH = "JSON of what changes; null clears"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What a call does to the world, as MCP's tool annotations say it."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+    open_world: bool
+
+
+LOCAL_READ = Effect(read_only=True, destructive=False, idempotent=True, open_world=False)
+STORAGE_READ = Effect(read_only=True, destructive=False, idempotent=True, open_world=True)
+CREATION = Effect(read_only=False, destructive=False, idempotent=False, open_world=False)
+OVERWRITE = Effect(read_only=False, destructive=True, idempotent=True, open_world=False)
+PROBE = Effect(read_only=False, destructive=False, idempotent=True, open_world=True)
+
+
+class Request(BaseModel):
+    """Arguments of one operation; unknown ones are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
+
+    @classmethod
+    def broken_combinations(cls, given: Mapping[str, object]) -> Iterator[Violation]:
+        """What is wrong with the given arguments together, whatever may be wrong with each."""
+        yield from ()
+
+
+@dataclass(frozen=True, eq=False)
+class Operation(Generic[RequestT, AnswerT]):
+    """One row. `wire_names` maps a request field to its name in the HTTP body where the two differ."""
+
+    name: str
+    title: str
+    description: str
+    method: Method
+    path: str
+    request: type[RequestT]
+    answer: type[AnswerT]
+    scope: KeyScope
+    effect: Effect
+    body: Body = Body.NONE
+    status: int = 200
+    wire_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def keyed(self) -> bool:
+        """Whether the operation takes an Idempotency-Key."""
+        return "idempotency_key" in self.request.model_fields
+
+    @property
+    def path_fields(self) -> tuple[str, ...]:
+        """The request fields that travel in the path."""
+        return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+
+class Ask(Protocol):
+    """Who answers an operation: a client, or something that opens one first."""
+
+    def __call__(self, operation: Operation[RequestT, AnswerT], request: RequestT, /) -> Awaitable[AnswerT]: ...

@@ -1,0 +1,302 @@
+"""The nine operations: each request class directly above its row, and OPERATIONS, from which all else is derived.
+
+Only facts are here. How an operation is sent, served, shown or listed lives in the rooms that read this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from mcp_server.errors import Violation
+from mcp_server.fields import (
+    AccessKeyId,
+    ClientId,
+    ConnectorId,
+    ConnectorName,
+    Container,
+    ExportBasePath,
+    Flag,
+    GcpProjectId,
+    GcsBucket,
+    IdempotencyKey,
+    ImportMode,
+    Region,
+    S3Bucket,
+    Scopes,
+    StorageAccount,
+    TenantId,
+    truth,
+)
+from mcp_server.operation import CREATION, LOCAL_READ, OVERWRITE, PROBE, STORAGE_READ, Body, Operation, Request
+from mcp_server.redaction import Secret
+from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from mcp_server.service_account import ServiceAccountKey
+
+
+class NewConnector(Request):
+    """What the three creations have in common."""
+
+    name: ConnectorName = Field(description="1-100 characters")
+    scopes: Scopes = Field(default=["import"], description="import: read files; export: write results")
+    export_base_path: ExportBasePath | None = Field(
+        default=None, description="Folder that exports stay in, e.g. exports/review"
+    )
+    import_mode: ImportMode = Field(default="all", description="new_only: skip what was imported before")
+    idempotency_key: IdempotencyKey | None = Field(default=None, description="Made if absent; reuse to retry safely")
+
+
+class CreateGcsConnector(NewConnector):
+    """Arguments of create_gcs_connector."""
+
+    bucket: GcsBucket = Field(description="3-63 of a-z 0-9 . _ -")
+    gcp_project_id: GcpProjectId
+    credentials_json: ServiceAccountKey = Field(description="Service-account key file: its JSON, up to 64 KiB")
+
+
+CREATE_GCS_CONNECTOR = Operation(
+    name="create_gcs_connector",
+    title="Create GCS connector",
+    description="Connect a Google Cloud Storage bucket. Access is not checked yet: call test_connector next.",
+    method="POST",
+    path="/connectors/gcs",
+    request=CreateGcsConnector,
+    answer=Connector,
+    scope="write",
+    effect=CREATION,
+    body=Body.FORM,
+    status=201,
+    wire_names=MappingProxyType({"credentials_json": "credentials_file"}),
+)
+
+
+class CreateS3Connector(NewConnector):
+    """Arguments of create_s3_connector."""
+
+    bucket: S3Bucket = Field(description="3-63 of a-z 0-9 . -")
+    region: Region = Field(description="e.g. us-east-1")
+    aws_access_key_id: AccessKeyId
+    aws_secret_access_key: Secret
+
+
+CREATE_S3_CONNECTOR = Operation(
+    name="create_s3_connector",
+    title="Create S3 connector",
+    description="Connect an Amazon S3 bucket. Access is not checked yet: call test_connector next.",
+    method="POST",
+    path="/connectors/s3",
+    request=CreateS3Connector,
+    answer=Connector,
+    scope="write",
+    effect=CREATION,
+    body=Body.JSON,
+    status=201,
+)
+
+
+class CreateAzureConnector(NewConnector):
+    """Arguments of create_azure_connector."""
+
+    storage_account: StorageAccount = Field(description="3-24 of a-z 0-9")
+    container: Container = Field(description="3-63 of a-z 0-9 -")
+    tenant_id: TenantId = Field(description="Entra tenant: UUID or domain")
+    client_id: ClientId = Field(description="Application UUID")
+    client_secret: Secret
+
+
+CREATE_AZURE_CONNECTOR = Operation(
+    name="create_azure_connector",
+    title="Create Azure Blob connector",
+    description="Connect an Azure Blob container. Access is not checked yet: call test_connector next.",
+    method="POST",
+    path="/connectors/azure",
+    request=CreateAzureConnector,
+    answer=Connector,
+    scope="write",
+    effect=CREATION,
+    body=Body.JSON,
+    status=201,
+)
+
+
+class ListConnectors(Request):
+    """list_connectors has no arguments."""
+
+
+LIST_CONNECTORS = Operation(
+    name="list_connectors",
+    title="List connectors",
+    description="All connectors with their ids, status and last test; counts by provider.",
+    method="GET",
+    path="/connectors",
+    request=ListConnectors,
+    answer=list[Connector],
+    scope="read",
+    effect=LOCAL_READ,
+)
+
+
+class GetConnector(Request):
+    """Arguments of get_connector."""
+
+    connector_id: ConnectorId
+
+
+GET_CONNECTOR = Operation(
+    name="get_connector",
+    title="Get connector",
+    description="One connector's settings and last test.",
+    method="GET",
+    path="/connectors/{connector_id}",
+    request=GetConnector,
+    answer=Connector,
+    scope="read",
+    effect=LOCAL_READ,
+)
+
+
+class UpdateConnector(Request):
+    """Arguments of update_connector; what is absent stays. Credentials are replaced whole."""
+
+    connector_id: ConnectorId
+    name: ConnectorName | None = Field(default=None, description="1-100 characters")
+    scopes: Scopes | None = None
+    export_base_path: ExportBasePath | None = None
+    clear_export_base_path: Flag = Field(default=False, description="Remove export_base_path")
+    import_mode: ImportMode | None = None
+    credentials_json: ServiceAccountKey | None = Field(default=None, description="GCS: service-account key JSON")
+    aws_access_key_id: AccessKeyId | None = Field(default=None, description="S3, with aws_secret_access_key")
+    aws_secret_access_key: Secret | None = None
+    tenant_id: TenantId | None = Field(default=None, description="Azure, with client_id and client_secret")
+    client_id: ClientId | None = None
+    client_secret: Secret | None = None
+
+    @classmethod
+    def broken_combinations(cls, given: Mapping[str, object]) -> Iterator[Violation]:
+        """Something must change, a folder cannot be set and cleared, and credentials come whole, of one provider."""
+        cleared = truth(given.get("clear_export_base_path")) is True
+        if not cleared and not given.keys() - {"connector_id", "clear_export_base_path"}:
+            yield Violation("", "name at least one field to change")
+        if cleared and "export_base_path" in given:
+            yield Violation("clear_export_base_path", "cannot go with export_base_path")
+        yield from _partial_credentials(given)
+
+
+CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "gcs": ("credentials_json",),
+    "s3": ("aws_access_key_id", "aws_secret_access_key"),
+    "azure": ("tenant_id", "client_id", "client_secret"),
+}
+
+
+def _partial_credentials(given: Mapping[str, object]) -> Iterator[Violation]:
+    touched = [provider for provider, names in CREDENTIAL_FIELDS.items() if any(name in given for name in names)]
+    for provider in touched:
+        missing = [name for name in CREDENTIAL_FIELDS[provider] if name not in given]
+        yield from (Violation(name, f"is required to rotate {provider} credentials") for name in missing)
+    if len(touched) > 1:
+        yield Violation("", f"credentials of several providers: {', '.join(touched)}; a connector has one")
+
+
+UPDATE_CONNECTOR = Operation(
+    name="update_connector",
+    title="Update connector",
+    description=(
+        "Change only what is given. To rotate credentials give all of the provider's. Bucket, region, account and "
+        "container are fixed: create a new connector for another."
+    ),
+    method="PATCH",
+    path="/connectors/{connector_id}",
+    request=UpdateConnector,
+    answer=Connector,
+    scope="write",
+    effect=OVERWRITE,
+    body=Body.MERGE_PATCH,
+)
+
+
+class TestConnector(Request):
+    """Arguments of test_connector."""
+
+    __test__ = False
+
+    connector_id: ConnectorId
+    idempotency_key: IdempotencyKey | None = Field(default=None, description="Made if absent")
+
+
+TEST_CONNECTOR = Operation(
+    name="test_connector",
+    title="Test connector",
+    description=(
+        "Check access for each scope (import: list and read; export: write and delete a probe) and set the status. "
+        "A failed test is a result that says why."
+    ),
+    method="POST",
+    path="/connectors/{connector_id}/test",
+    request=TestConnector,
+    answer=TestResult,
+    scope="write",
+    effect=PROBE,
+)
+
+
+class BrowseConnectorFiles(Request):
+    """Arguments of browse_connector_files."""
+
+    connector_id: ConnectorId
+    prefix: Annotated[str, StringConstraints(max_length=1024)] = Field(
+        default="", description="Key prefix, e.g. incoming/2026/"
+    )
+    pattern: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
+        default="*",
+        description="Glob: * ? ** [...] {a,b}. Without / it matches the name, with / the path below prefix",
+    )
+    recursive: Flag = Field(default=True, description="false: not in subfolders")
+
+
+BROWSE_CONNECTOR_FILES = Operation(
+    name="browse_connector_files",
+    title="Browse connector files",
+    description="List files by prefix and pattern, sorted by path. Totals count all, the first 100 are shown.",
+    method="POST",
+    path="/connectors/{connector_id}/browse",
+    request=BrowseConnectorFiles,
+    answer=list[CloudFile],
+    scope="read",
+    effect=STORAGE_READ,
+    body=Body.JSON,
+)
+
+
+class DeleteConnector(Request):
+    """Arguments of delete_connector."""
+
+    connector_id: ConnectorId
+
+
+DELETE_CONNECTOR = Operation(
+    name="delete_connector",
+    title="Delete connector",
+    description="Delete a connector for good. Stored files and imported media stay.",
+    method="DELETE",
+    path="/connectors/{connector_id}",
+    request=DeleteConnector,
+    answer=Deletion,
+    scope="admin",
+    effect=OVERWRITE,
+)
+
+OPERATIONS = (
+    CREATE_GCS_CONNECTOR,
+    CREATE_S3_CONNECTOR,
+    CREATE_AZURE_CONNECTOR,
+    LIST_CONNECTORS,
+    GET_CONNECTOR,
+    UPDATE_CONNECTOR,
+    TEST_CONNECTOR,
+    BROWSE_CONNECTOR_FILES,
+    DELETE_CONNECTOR,
+)

@@ -1,0 +1,171 @@
+"""The Secret type, the one way to read it, and the scrubber that keeps secrets out of all that leaves the process.
+
+No I/O here, and no knowledge of operations: a secret is known by its type, and a text is only a text.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any, ClassVar, cast
+
+from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo
+from pydantic_core import CoreSchema, core_schema
+
+MARKER = "[redacted]"
+_REVEAL: dict[str, bool] = {"reveal": True}
+
+
+def _serialize(secret: Secret, info: SerializationInfo) -> str:
+    return reveal_text(secret) if info.context is _REVEAL else MARKER
+
+
+SERIALIZED_AS_MARKER = core_schema.plain_serializer_function_ser_schema(_serialize, info_arg=True)
+
+
+class Secret:
+    """A string that prints, dumps and compares without showing itself; 8 to 4,096 characters when it is an argument."""
+
+    __slots__ = ("_value",)
+    MAX_LENGTH: ClassVar[int] = 4096
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def parts(self) -> tuple[str, ...]:
+        """The strings that must not be seen; a structured secret has several."""
+        return (self._value,)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({MARKER!r})"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = core_schema.str_schema(min_length=8, max_length=cls.MAX_LENGTH, strip_whitespace=True)
+        return core_schema.no_info_before_validator_function(
+            _unwrap,
+            core_schema.no_info_after_validator_function(cls, text),
+            serialization=SERIALIZED_AS_MARKER,
+        )
+
+
+def _unwrap(value: Any) -> Any:
+    return value.parts()[0] if isinstance(value, Secret) else value
+
+
+def reveal(model: BaseModel) -> dict[str, Any]:
+    """The set fields of a model, JSON-ready, its secrets in clear. For the wire and the vault only."""
+    return model.model_dump(mode="json", context=_REVEAL, exclude_none=True)
+
+
+def reveal_text(secret: Secret) -> str:
+    """One secret in clear, for a header or a signature."""
+    return secret.parts()[0]
+
+
+def secrets_of(model: BaseModel) -> list[str]:
+    """Every string in the model's own fields that must not be seen."""
+    return [part for _, value in model if isinstance(value, Secret) for part in value.parts()]
+
+
+def _pieces(secret: str) -> Iterator[str]:
+    """The secret and, of a PEM block, each line of its body: an echo may cut it anywhere between lines."""
+    yield secret
+    if secret.lstrip().startswith("-----BEGIN "):
+        yield from (line for line in secret.splitlines() if len(line) >= 16 and "-----" not in line)
+
+
+def _base64_cores(secret: str) -> Iterator[str]:
+    """What stays the same of the secret's base64 wherever it lies in a longer text: one core an offset."""
+    raw = secret.encode(errors="surrogatepass")
+    for offset in range(3):
+        start, end = (4 if offset else 0), (offset + len(raw)) // 3 * 4
+        core = base64.b64encode(b"\0" * offset + raw).decode()[start:end]
+        if len(core) >= 8:
+            yield from (core, core.replace("+", "-").replace("/", "_"))
+
+
+_LETTER_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+
+
+@lru_cache(maxsize=1024)
+def _character(char: str) -> str:
+    """A pattern of a character as it is, escaped by JSON (also twice) or percent-encoded; of a letter, as it is."""
+    if char.isascii() and char.isalnum():
+        return char
+    units = char.encode("utf-16-be", errors="surrogatepass").hex()
+    octets = char.encode(errors="surrogatepass").hex()
+    forms = [
+        rf"\\*{re.escape(char)}",
+        "".join(rf"\\+u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4)),
+        "".join(rf"%(?:25)*(?i:{octets[at : at + 2]})" for at in range(0, len(octets), 2)),
+    ]
+    forms += [rf"\\+{_LETTER_ESCAPES[char]}"] if char in _LETTER_ESCAPES else []
+    forms += [r"\+"] if char == " " else []
+    return f"(?:{'|'.join(forms)})"
+
+
+def _pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    pieces = {piece for secret in secrets if secret.strip() for piece in _pieces(secret)}
+    forms = pieces | {core for piece in pieces for core in _base64_cores(piece)}
+    longest_first = sorted(forms, key=len, reverse=True)
+    return re.compile("|".join("".join(map(_character, form)) for form in longest_first)) if forms else None
+
+
+class Scrubber:
+    """Replaces given secrets in texts and JSON values: raw, JSON-escaped, percent-encoded, base64 (also embedded)."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._pattern = _pattern(secrets)
+
+    def text(self, text: str) -> str:
+        """The text with a marker in place of each secret."""
+        return self._pattern.sub(MARKER, text) if self._pattern else text
+
+    def value(self, value: Any) -> Any:
+        """The JSON value with every string of it, keys too, scrubbed."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            entries = cast("dict[str, Any]", value)
+            return {self.text(key): self.value(item) for key, item in entries.items()}
+        return [self.value(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """The text without the secrets, in any of the forms that `Scrubber` knows."""
+    return Scrubber(secrets).text(text)
+
+
+_active: Counter[str] = Counter()
+
+
+@contextmanager
+def guarding(secrets: Iterable[str]) -> Generator[Scrubber]:
+    """While it lasts, log records of the whole process are scrubbed of these secrets; yields their scrubber."""
+    held = [secret for secret in secrets if secret]
+    _active.update(held)
+    try:
+        yield Scrubber(held)
+    finally:
+        _active.subtract(held)
+        for secret in held:
+            if _active[secret] <= 0:
+                del _active[secret]
+
+
+def scrub_active(text: str) -> str:
+    """The text without any secret that is guarded at this moment."""
+    return Scrubber(_active).text(text) if _active else text

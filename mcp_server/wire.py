@@ -1,0 +1,299 @@
+"""Operations to HTTP messages and back, for both ends: pure functions from rows and models to plain values.
+
+No I/O library is imported here; the client and the embedded API each bring their own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, cast
+from uuid import uuid4
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from mcp_server.errors import ApiMisbehaved, ApiRefused, ConnectorError, InvalidArguments, Violation, listed
+from mcp_server.operation import AnswerT, Body, Operation, Request, RequestT
+from mcp_server.redaction import reveal
+
+IDEMPOTENCY_HEADER = "Idempotency-Key"
+REQUEST_ID_HEADER = "X-Request-ID"
+CLEARED = "clear_export_base_path"
+
+
+@dataclass(frozen=True)
+class Message:
+    """A request without its host: what a client sends and a server receives."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
+    form: Mapping[str, Any] | None = field(default=None, repr=False)
+    files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
+
+
+# ---- arguments to a request --------------------------------------------------------------------------------------
+
+
+def parse(
+    operation: Operation[RequestT, AnswerT], arguments: object, called: Mapping[str, str] | None = None
+) -> RequestT:
+    """The request that these arguments make.
+
+    `null` and `""` count as unset. `called` says which arguments the caller knows by another name.
+    Raises InvalidArguments with every broken rule, and never a value.
+    """
+    if not isinstance(arguments, dict):
+        raise InvalidArguments((Violation("", "the arguments must be a JSON object"),))
+    given = cast("dict[str, object]", arguments)
+    fields = operation.request.model_fields
+    cleaned = {name: value for name, value in given.items() if name in fields and not _unset(value)}
+    violations = [_unknown(name, fields) for name in given if name not in fields]
+    violations += operation.request.broken_combinations(cleaned)
+    try:
+        request = operation.request.model_validate(cleaned)
+    except ValidationError as error:
+        violations += [
+            _violation(fault, called or {}) for fault in error.errors(include_url=False, include_input=False)
+        ]
+    else:
+        if not violations:
+            return request
+    raise InvalidArguments(tuple(violations))
+
+
+def _unset(value: object) -> bool:
+    return value is None or value == ""
+
+
+def _unknown(name: str, fields: Mapping[str, object]) -> Violation:
+    shown = name if re.fullmatch("[A-Za-z_]{1,30}", name) else "(a name)"  # a key may stand where a name should
+    near = difflib.get_close_matches(name[:80], list(fields), n=1)
+    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(fields) or 'none'}"
+    return Violation(shown, f"is not an argument; {allowed}")
+
+
+_RULES: Mapping[str, str] = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_unicode": "must be valid Unicode",
+    "literal_error": "must be {expected}",
+    "list_type": "must be a list",
+    "too_short": "must have at least {min_length} entries",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+
+
+def _violation(fault: ErrorDetails, called: Mapping[str, str]) -> Violation:
+    context: Mapping[str, Any] = fault.get("ctx", {})
+    where = ".".join(called.get(str(step), str(step)) for step in fault["loc"])
+    if fault["type"] in ("name_rule", "service_account_key"):
+        return Violation(where, fault["msg"])
+    rule = _RULES.get(fault["type"], "is not valid")
+    if fault["type"] == "string_too_short" and context.get("min_length") == 1:
+        rule = "must not be empty"
+    return Violation(where, rule.format(**context))
+
+
+# ---- the client's end --------------------------------------------------------------------------------------------
+
+
+def keyed(operation: Operation[RequestT, AnswerT], request: RequestT) -> RequestT:
+    """The request with an idempotency key, where its operation takes one: the caller's, or one made here."""
+    if not operation.keyed or _idempotency_key(request):
+        return request
+    verb, noun = operation.name.split("_")[:2]
+    prefix = f"connector-{verb}" if noun == "connector" else f"connector-{verb}-{noun}"
+    return request.model_copy(update={"idempotency_key": f"{prefix}:{uuid4().hex}"})
+
+
+def _idempotency_key(request: BaseModel) -> str | None:
+    return getattr(request, "idempotency_key", None)
+
+
+def encode_request(operation: Operation[RequestT, AnswerT], request: RequestT) -> Message:
+    """The HTTP message of a request, secrets in clear."""
+    values = reveal(request)
+    path = operation.path.format(**{name: values.pop(name) for name in operation.path_fields})
+    key = values.pop("idempotency_key", None)
+    headers = {IDEMPOTENCY_HEADER: key} if key else {}
+    if operation.body is Body.NONE:
+        return Message(operation.method, path, headers)
+    if operation.body is Body.FORM:
+        files = {part: _file_part(values.pop(name)) for name, part in operation.wire_names.items()}
+        return Message(operation.method, path, headers, form=values, files=files)
+    if operation.body is Body.MERGE_PATCH and values.pop(CLEARED):
+        values["export_base_path"] = None
+    return Message(operation.method, path, headers, json=values)
+
+
+def _file_part(content: str) -> tuple[str, bytes, str]:
+    return ("credentials.json", content.encode(), "application/json")
+
+
+def _as_it_is(value: object) -> object:
+    return value
+
+
+@lru_cache(maxsize=32)
+def _adapter(operation: Operation[Any, Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(operation.answer)
+
+
+def decode_answer(
+    operation: Operation[RequestT, AnswerT],
+    status: int,
+    body: bytes,
+    request_id: str = "",
+    scrub: Callable[[object], object] = _as_it_is,
+) -> AnswerT:
+    """The answer in an HTTP response; `scrub` sees an error's JSON before it is read.
+
+    Raises ApiRefused for an error status, ApiMisbehaved for anything that is not the documented shape.
+    """
+    if status >= 400:
+        raise decode_error(status, body, request_id, scrub)
+    if not 200 <= status < 300:
+        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", request_id)
+    try:
+        return cast("AnswerT", _adapter(operation).validate_json(body))
+    except ValidationError:
+        raise _misbehaved(f"Its answer to {operation.name} has an unknown shape.", request_id) from None
+
+
+def _misbehaved(what: str, request_id: str) -> ApiMisbehaved:
+    return ApiMisbehaved(
+        f"The Connectors API misbehaved. {what}",
+        hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
+        code="unexpected_answer",
+        request_id=request_id,
+    )
+
+
+_HINTS: Mapping[int, str] = {
+    401: "Check VIDEOVECTOR_API_KEY.",
+    403: "The API key lacks the scope for this operation: use a key with it.",
+    404: "List the connectors for the ids that exist.",
+    413: "Send less.",
+    422: "Correct the arguments and call again.",
+    429: "Wait, then call again.",
+}
+_SERVER_HINT = "Call again later."
+_CLIENT_HINT = "Look at the connector with get_connector, then correct the call."
+
+
+def decode_error(
+    status: int, body: bytes, request_id: str = "", scrub: Callable[[object], object] = _as_it_is
+) -> ApiRefused:
+    """The error in an HTTP response: the API's envelope, FastAPI's `detail`, or none of them."""
+    envelope = _mapping(scrub(_loaded(body)))
+    error, detail = _mapping(envelope.get("error")), envelope.get("detail")
+    details = _mapping(error.get("details"))
+    violations = (*_named_rules(details.get("fields")), *_fastapi_rules(detail))
+    refused = ApiRefused(
+        status,
+        _text(error.get("code")) or _text(error.get("error_code")) or f"http_{status}",
+        _refusal(status, _text(error.get("message")) or _text(detail), violations),
+        hint=_text(details.get("hint")) or _HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
+        request_id=_text(error.get("request_id")) or request_id,
+        violations=violations,
+    )
+    refused.retryable = details["retryable"] is True if "retryable" in details else refused.retryable
+    return refused
+
+
+def _refusal(status: int, message: str, violations: tuple[Violation, ...]) -> str:
+    if violations:
+        return f"The Connectors API refused the arguments: {listed(violations)}."
+    return message or f"The Connectors API answered with HTTP status {status}."
+
+
+def _loaded(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
+
+
+def _entries(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value[:1000] if isinstance(value, str) else ""
+
+
+def _named_rules(fields: object) -> Iterator[Violation]:
+    for entry in map(_mapping, _entries(fields)):
+        if rule := _text(entry.get("rule")):
+            yield Violation(_text(entry.get("field")), rule)
+
+
+def _fastapi_rules(detail: object) -> Iterator[Violation]:
+    """Field and rule of each fault; `input`, which repeats what was sent, is never read."""
+    for entry in map(_mapping, _entries(detail)):
+        where = [str(step) for step in _entries(entry.get("loc")) if step not in ("body", "path", "query")]
+        yield Violation(".".join(where)[:100], _text(entry.get("msg"))[:200] or "is not valid")
+
+
+# ---- the server's end --------------------------------------------------------------------------------------------
+
+
+def decode_request(
+    operation: Operation[RequestT, AnswerT],
+    path: Mapping[str, str],
+    body: Mapping[str, Any],
+    idempotency_key: str | None = None,
+) -> RequestT:
+    """The request in an HTTP message whose path and body (JSON or form) were taken apart.
+
+    Raises InvalidArguments, also for a body field that belongs into the path or a header.
+    """
+    arguments = dict(body)
+    for name, part in operation.wire_names.items():
+        if part in arguments:
+            arguments[name] = arguments.pop(part)
+    misplaced = [name for name in (*operation.path_fields, "idempotency_key", CLEARED) if name in body]
+    if misplaced:
+        raise InvalidArguments(tuple(Violation(name, "does not belong into the body") for name in misplaced))
+    if operation.body is Body.MERGE_PATCH and "export_base_path" in body and body["export_base_path"] is None:
+        arguments[CLEARED] = True
+    if operation.keyed and idempotency_key is not None:
+        arguments["idempotency_key"] = idempotency_key
+    return parse(operation, {**arguments, **path}, operation.wire_names)
+
+
+def encode_answer(operation: Operation[RequestT, AnswerT], answer: AnswerT) -> bytes:
+    """The JSON body of an answer."""
+    return _adapter(operation).dump_json(answer)
+
+
+def encode_error(error: ConnectorError, request_id: str) -> tuple[int, dict[str, Any]]:
+    """The HTTP status and the envelope of an error."""
+    details: dict[str, Any] = {"retryable": error.retryable}
+    if error.hint:
+        details["hint"] = error.hint
+    violations = error.violations if isinstance(error, InvalidArguments | ApiRefused) else ()
+    if violations:
+        details["fields"] = [{"field": violation.field, "rule": violation.rule} for violation in violations]
+    status = 422 if isinstance(error, InvalidArguments) else error.status if isinstance(error, ApiRefused) else 500
+    body = {"code": error.code, "message": error.message, "details": details, "request_id": request_id}
+    return status, {"error": body}
+
+
+def as_request(request: Request) -> dict[str, Any]:
+    """What a request says, secrets in clear, without its idempotency key: equal requests give equal values."""
+    return {name: value for name, value in reveal(request).items() if name != "idempotency_key"}

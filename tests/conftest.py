@@ -1,0 +1,34 @@
+"""What all tests share: the storage emulators, each started when first wanted and ended with the session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.emulators.azure import AzureEmulator
+from tests.emulators.gcs import GcsEmulator
+from tests.emulators.s3 import S3Emulator
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def s3_emulator() -> Iterator[S3Emulator]:
+    with S3Emulator.running() as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def azure_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureEmulator]:
+    with AzureEmulator.running(tmp_path_factory.mktemp("azurite")) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def gcs_emulator() -> Iterator[GcsEmulator]:
+    with GcsEmulator.running() as emulator:
+        yield emulator
