@@ -1,0 +1,230 @@
+"""What the model sees of an answer: one closed view a tool, and one compact text that carries the same data.
+
+Names from outside are data: what cannot be seen in them is made visible. No MCP types and no I/O here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any, TypeVar, cast
+
+from pydantic import BaseModel, Field
+
+from mcp_server.errors import ConnectorError
+from mcp_server.operations import (
+    BrowseConnectorFiles,
+    DeleteConnector,
+    GetConnector,
+    ListConnectors,
+    NewConnector,
+    TestConnector,
+    UpdateConnector,
+)
+from mcp_server.redaction import Scrubber
+from mcp_server.resources import CloudFile, Connector, Deletion, Resource, TestResult
+
+MAX_FILES_SHOWN = 100
+MAX_ROWS_LENGTH = 24_000
+MAX_TEXT_LENGTH = 4_096
+_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+
+NOTHING_SECRET = Scrubber(())
+RowT = TypeVar("RowT", bound=BaseModel)
+
+
+class CreatedConnector(Connector):
+    """A connector that was just created."""
+
+    idempotency_key: str = Field(description="Repeat the call with it to get this same connector")
+    next_step: str
+
+
+class ProviderCounts(Resource):
+    """How many connectors there are of each provider."""
+
+    gcs: int = 0
+    s3: int = 0
+    azure: int = 0
+
+
+class ConnectorList(Resource):
+    """All connectors."""
+
+    total: int
+    by_provider: ProviderCounts
+    truncated: bool = Field(description="Whether connectors holds fewer than total")
+    connectors: list[Connector]
+
+
+class TestReport(Resource):
+    """What a test found, and what to do about it."""
+
+    __test__ = False
+
+    success: bool
+    checked: list[str] = Field(description="Steps that passed")
+    error_message: str | None = None
+    next_step: str
+    idempotency_key: str
+
+
+class FileRow(Resource):
+    """One file; its name is the end of its path."""
+
+    path: str
+    size_bytes: int
+    last_modified: str = Field(description="ISO 8601, UTC")
+    content_type: str | None = None
+
+
+class FileListing(Resource):
+    """The files that matched; `files` holds the first of them by path."""
+
+    total_files: int
+    total_bytes: int
+    truncated: bool = Field(description="Whether files holds fewer than total_files")
+    files: list[FileRow]
+
+
+class DeletedConnector(Resource):
+    """Confirmation of a deletion."""
+
+    connector_id: str
+    message: str
+
+
+def created(request: NewConnector, connector: Connector) -> CreatedConnector:
+    """The new connector, its idempotency key, and the natural next call."""
+    return CreatedConnector(
+        **connector.model_dump(),
+        idempotency_key=request.idempotency_key or "",
+        next_step="Call test_connector: access has not been checked yet.",
+    )
+
+
+def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorList:
+    """All connectors with counts by provider."""
+    providers = [connector.provider for connector in connectors]
+    counts = {provider: providers.count(provider) for provider in ProviderCounts.model_fields}
+    shown = _fitting(connectors)
+    return ConnectorList(
+        total=len(connectors),
+        by_provider=ProviderCounts(**counts),
+        truncated=len(shown) < len(connectors),
+        connectors=shown,
+    )
+
+
+def one_connector(_: GetConnector | UpdateConnector, connector: Connector) -> Connector:
+    """The connector as it is."""
+    return connector
+
+
+_BY_API = "access, by the API's own test"
+
+
+def test_report(request: TestConnector, result: TestResult) -> TestReport:
+    """What was checked, and what to do next."""
+    if result.success:
+        next_step = "Call browse_connector_files to see the files."
+    else:
+        next_step = "Correct what the error names (update_connector for new credentials), then test again."
+    return TestReport(
+        success=result.success,
+        checked=result.checked or ([_BY_API] if result.success else []),
+        error_message=result.error_message,
+        next_step=next_step,
+        idempotency_key=request.idempotency_key or "",
+    )
+
+
+def file_listing(_: BrowseConnectorFiles, files: list[CloudFile]) -> FileListing:
+    """Totals of all files, rows of the first 100 (fewer when their paths are very long)."""
+    shown = _fitting([FileRow.model_validate(file.model_dump()) for file in files[:MAX_FILES_SHOWN]])
+    return FileListing(
+        total_files=len(files),
+        total_bytes=sum(file.size_bytes for file in files),
+        truncated=len(shown) < len(files),
+        files=shown,
+    )
+
+
+def deleted(request: DeleteConnector, deletion: Deletion) -> DeletedConnector:
+    """The API's confirmation with the id."""
+    return DeletedConnector(connector_id=request.connector_id, message=deletion.message)
+
+
+def _fitting(rows: Sequence[RowT]) -> list[RowT]:
+    """The first rows that together stay far below what a client shows its model."""
+    sizes = accumulate(len(str(structured(row))) for row in rows)
+    return [row for row, size in zip(rows, sizes, strict=True) if size <= MAX_ROWS_LENGTH]
+
+
+def visible(text: str) -> str:
+    """The text, at most 4,096 characters of it, with every character that cannot be seen written as its escape.
+
+    These are the control, bidirectional, ignorable, private and unassigned ones, and every blank but the space.
+    """
+    if len(text) > MAX_TEXT_LENGTH:
+        text = f"{text[:MAX_TEXT_LENGTH]} (and {len(text) - MAX_TEXT_LENGTH} characters more)"
+    if text.isprintable() and not _INVISIBLE.search(text):
+        return text
+    return "".join(_escape(char) if _INVISIBLE.match(char) or not char.isprintable() else char for char in text)
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def structured(view: BaseModel, scrubber: Scrubber = NOTHING_SECRET) -> dict[str, Any]:
+    """The view as JSON values, scrubbed: what is None is left out, what is invisible is written out."""
+    shown: dict[str, Any] = _made_visible(scrubber.value(view.model_dump(mode="json", exclude_none=True)))
+    return shown
+
+
+def _made_visible(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {name: _made_visible(item) for name, item in cast("dict[str, object]", value).items()}
+    return [_made_visible(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+
+
+def compact(data: Mapping[str, Any]) -> str:
+    """The same data as text: a line a field, a table (tab-separated, with a header) for rows."""
+    return "\n".join(line for name, value in data.items() for line in _lines(name, value))
+
+
+def _lines(name: str, value: Any) -> Iterator[str]:
+    rows = cast("list[object]", value) if isinstance(value, list) else []
+    if rows and isinstance(rows[0], dict):
+        yield from _table(name, cast("list[dict[str, Any]]", rows))
+    else:
+        yield f"{name}: {_cell(value)}"
+
+
+def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    yield f"{name}: {len(rows)} rows"
+    yield "\t".join(columns)
+    for row in rows:
+        yield "\t".join(_cell(row.get(column, "")) for column in columns)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_cell(item)}" for name, item in cast("dict[str, object]", value).items())
+    if isinstance(value, list):
+        return ", ".join(map(_cell, cast("list[object]", value))) or "none"
+    return str(value)
+
+
+def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET) -> str:
+    """What went wrong, what to do next, and the marks by which to find it; scrubbed."""
+    marks = {"code": error.code, "request_id": error.request_id, "retry": "yes" if error.retryable else "no"}
+    last = ", ".join(f"{name}: {mark}" for name, mark in marks.items() if mark)
+    return "\n".join(visible(scrubber.text(line)) for line in (error.message, error.hint, last) if line)

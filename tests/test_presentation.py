@@ -1,0 +1,213 @@
+"""What the model sees: views, their one text, and names from outside in which nothing hides."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_server import presentation, wire
+from mcp_server.errors import ApiRefused, ConnectorError, InvalidArguments, Violation
+from mcp_server.presentation import MAX_FILES_SHOWN, compact, error_text, file_listing, structured, visible
+from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from tests.materials import CLOUD_FILE, CONNECTOR, ROWS, arguments
+
+
+def _request(name: str, /, **changes: Any) -> Any:
+    return wire.parse(ROWS[name], arguments(name, **changes))
+
+
+def _connector(**changes: Any) -> Connector:
+    return Connector(**{**CONNECTOR, **changes})
+
+
+def _files(count: int, **changes: Any) -> list[CloudFile]:
+    return [CloudFile.model_validate({**CLOUD_FILE, "path": f"a/{number}.mp4", **changes}) for number in range(count)]
+
+
+# ---- views -------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_connector_tells_its_key_and_the_next_call() -> None:
+    request = _request("create_s3_connector", idempotency_key="mine")
+    view = presentation.created(request, _connector(region="us-east-1"))
+    assert view.idempotency_key == "mine"
+    assert "test_connector" in view.next_step
+    assert (view.connector_id, view.region) == ("conn_123", "us-east-1")
+
+
+def test_a_new_connector_without_a_key_is_shown_all_the_same() -> None:
+    assert presentation.created(_request("create_s3_connector"), _connector()).idempotency_key == ""
+
+
+def test_a_list_counts_connectors_by_provider() -> None:
+    connectors = [_connector(provider=provider) for provider in ("s3", "gcs", "s3", "another")]
+    view = presentation.connector_list(_request("list_connectors"), connectors)
+    assert structured(view)["by_provider"] == {"gcs": 1, "s3": 2, "azure": 0}
+    assert view.total == 4
+    assert view.connectors == connectors
+
+
+def test_one_connector_is_shown_as_it_is() -> None:
+    connector = _connector()
+    assert presentation.one_connector(_request("get_connector"), connector) is connector
+
+
+def test_a_test_that_passed_says_what_was_checked() -> None:
+    request = _request("test_connector", idempotency_key="mine")
+    view = presentation.test_report(request, TestResult(success=True, checked=["import: list"]))
+    assert (view.checked, view.idempotency_key) == (["import: list"], "mine")
+    assert "browse_connector_files" in view.next_step
+    assert "error_message" not in structured(view)
+
+
+def test_a_test_by_an_api_that_lists_no_steps_says_so() -> None:
+    view = presentation.test_report(_request("test_connector"), TestResult(success=True))
+    assert view.checked == ["access, by the API's own test"]
+
+
+def test_a_test_that_failed_says_why_and_what_to_do() -> None:
+    view = presentation.test_report(_request("test_connector"), TestResult(success=False, error_message="No bucket"))
+    assert (view.success, view.error_message, view.checked) == (False, "No bucket", [])
+    assert "update_connector" in view.next_step
+
+
+@pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (MAX_FILES_SHOWN, 100), (MAX_FILES_SHOWN + 1, 100)])
+def test_a_listing_counts_all_files_and_shows_the_first_hundred(count: int, shown: int) -> None:
+    view = file_listing(_request("browse_connector_files"), _files(count))
+    assert (view.total_files, view.total_bytes, len(view.files)) == (count, 7 * count, shown)
+    assert view.truncated == (count > shown)
+    assert [row.path for row in view.files] == [f"a/{number}.mp4" for number in range(shown)]
+
+
+def test_a_deletion_says_of_what() -> None:
+    view = presentation.deleted(_request("delete_connector"), Deletion(message="Gone"))
+    assert structured(view) == {"connector_id": "conn_123", "message": "Gone"}
+
+
+def test_a_listing_of_the_longest_names_stays_far_below_ten_thousand_tokens() -> None:
+    view = file_listing(_request("browse_connector_files"), _files(100, path="p" * 1_024))
+    assert len(compact(structured(view))) < 40_000
+
+
+def test_a_list_of_many_connectors_stays_far_below_ten_thousand_tokens() -> None:
+    view = presentation.connector_list(_request("list_connectors"), [_connector(name="n" * 100)] * 1_000)
+    assert len(compact(structured(view))) < 40_000
+
+
+def test_an_error_message_of_a_storage_is_cut() -> None:
+    long = TestResult(success=False, error_message="e" * 1_000_000)
+    assert len(compact(structured(presentation.test_report(_request("test_connector"), long)))) < 40_000
+
+
+# ---- nothing hides -----------------------------------------------------------------------------------------------
+
+CONTROLS = [chr(code) for code in (*range(0x20), 0x7F, *range(0x80, 0xA0))]
+BIDIRECTIONAL = list("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+ZERO_WIDTH = list("\u00ad\u180e\u200b\u200c\u200d\u2060\u2061\u2062\u2063\u2064\ufeff\ufff9\ufffa\ufffb")
+LINES = list("\u2028\u2029")
+BLANKS = list("\u00a0\u1680\u2000\u2003\u200a\u202f\u205f\u3000")
+TAGS = ["\U000e0001", "\U000e0041", "\U000e007f"]
+UNASSIGNED = ["\u0378", "\U000e0fff", "\uffff", "\U0010ffff", "\ue000", "\U000f0000"]
+IGNORABLE = list("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180f\u3164\ufe00\ufe0f\uffa0\U000e0100\U000e01ef")
+HIDDEN = [*CONTROLS, *BIDIRECTIONAL, *ZERO_WIDTH, *LINES, *BLANKS, *TAGS, *UNASSIGNED, *IGNORABLE]
+
+
+@pytest.mark.parametrize("char", HIDDEN, ids=[f"U+{ord(char):04X}" for char in HIDDEN])
+def test_what_cannot_be_seen_is_written_out(char: str) -> None:
+    shown = visible(f"a{char}b")
+    assert char not in shown
+    assert shown.startswith("a\\")
+    assert shown.endswith("b")
+    assert shown.isprintable()
+
+
+@pytest.mark.parametrize("text", ["", "a b", "Archive, März, 東京 🎬", "e\u0301", "عربى", "a/b/c.mp4", "{}[]\\n"])
+def test_what_can_be_seen_stays(text: str) -> None:
+    assert visible(text) == text
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.text())
+def test_no_text_keeps_a_control_format_or_unassigned_character(text: str) -> None:
+    assert not {unicodedata.category(char) for char in visible(text)} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def test_hidden_characters_are_shown_wherever_a_name_is() -> None:
+    view = presentation.connector_list(
+        _request("list_connectors"), [_connector(name="a\u202eb", scopes=["import\n"], last_test_error="x\x1b[31m")]
+    )
+    data = structured(view)
+    assert data["connectors"][0]["name"] == "a\\u202eb"
+    assert data["connectors"][0]["scopes"] == ["import\\n"]
+    assert compact(data).replace("\n", "").replace("\t", "").isprintable()
+
+
+# ---- the text ----------------------------------------------------------------------------------------------------
+
+
+def test_a_field_is_a_line_and_rows_are_a_table() -> None:
+    view = file_listing(_request("browse_connector_files"), _files(2))
+    assert compact(structured(view)).split("\n") == [
+        "total_files: 2",
+        "total_bytes: 14",
+        "truncated: false",
+        "files: 2 rows",
+        "path\tsize_bytes\tlast_modified",
+        "a/0.mp4\t7\t2026-04-01T00:00:00Z",
+        "a/1.mp4\t7\t2026-04-01T00:00:00Z",
+    ]
+
+
+def test_rows_with_different_fields_share_a_header() -> None:
+    text = compact({"rows": [{"a": 1, "b": True}, {"a": 2, "c": ["x", "y"]}]})
+    assert text == "rows: 2 rows\na\tb\tc\n1\ttrue\t\n2\t\tx, y"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ([], "x: none"),
+        (["a", "b"], "x: a, b"),
+        ({"s3": 1, "ok": False}, "x: s3 1, ok false"),
+        ("", "x: "),
+        (0, "x: 0"),
+    ],
+)
+def test_a_value_has_one_form(value: object, text: str) -> None:
+    assert compact({"x": value}) == text
+
+
+@pytest.mark.parametrize("name", ["a\tb", "a\nstatus: active", "a\r\nb", "a\u2028b", "a\x85b", "a\x0bb", "a\x1cb"])
+def test_a_name_cannot_add_a_line_or_a_cell(name: str) -> None:
+    plain = compact(structured(presentation.connector_list(_request("list_connectors"), [_connector(name="a")])))
+    odd = compact(structured(presentation.connector_list(_request("list_connectors"), [_connector(name=name)])))
+    assert len(odd.splitlines()) == len(plain.splitlines())
+    assert odd.count("\t") == plain.count("\t")
+
+
+# ---- errors ------------------------------------------------------------------------------------------------------
+
+
+def test_an_error_says_what_went_wrong_what_to_do_and_how_to_find_it() -> None:
+    error = ApiRefused(503, "busy", "The storage is busy.", hint="Call again later.", request_id="req_1")
+    assert error_text(error) == "The storage is busy.\nCall again later.\ncode: busy, request_id: req_1, retry: yes"
+
+
+def test_what_an_error_has_not_is_left_out() -> None:
+    assert error_text(ConnectorError("It failed.")) == "It failed.\nretry: no"
+
+
+def test_an_error_from_outside_cannot_add_a_line() -> None:
+    error = ApiRefused(400, "a\nb", "one\ntwo\u202e", hint="three\r\nfour", request_id="five\u2028six")
+    assert len(error_text(error).splitlines()) == 3
+    assert error_text(error).replace("\n", "").isprintable()
+
+
+def test_invalid_arguments_are_told_with_their_rules() -> None:
+    text = error_text(InvalidArguments((Violation("bucket", "is required"), Violation("name", "must not be empty"))))
+    assert "bucket: is required; name: must not be empty" in text
+    assert "code: validation_error, retry: no" in text
