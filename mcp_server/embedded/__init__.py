@@ -1,0 +1,1 @@
+"""The embedded Connectors API: the vendor's endpoints over real storage, in process or alone. No MCP, no client."""

@@ -1,0 +1,135 @@
+"""The embedded Connectors API as an ASGI application: each row of the table joined to the service method of its name.
+
+What an operation does is the service's; how messages are spelled is the wire's; errors end at the border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, Router
+
+from mcp_server import __version__, wire
+from mcp_server import operations as op
+from mcp_server.embedded import openapi
+from mcp_server.embedded.bodies import BoundedBodies, read_fields
+from mcp_server.embedded.border import LocalOnly, RequestIds, answer_error
+from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
+from mcp_server.embedded.service import Service
+from mcp_server.operation import AnswerT, Operation, RequestT
+
+PREFIX = "/api/v2"
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+Identify = Callable[[Request], Call]
+
+
+@dataclass(frozen=True)
+class Served:
+    """An operation and what answers it."""
+
+    operation: Operation[Any, Any]
+    answer: Callable[[Call, Request], Awaitable[Response]]
+
+
+def serve(operation: Operation[RequestT, AnswerT], act: Callable[[Call, RequestT], Awaitable[AnswerT]]) -> Served:
+    """The operation as an HTTP exchange around the service method that does it."""
+
+    async def answer(call: Call, http: Request) -> Response:
+        fields = await read_fields(http, operation.body)
+        key = http.headers.get(wire.IDEMPOTENCY_HEADER)
+        request = wire.decode_request(operation, http.path_params, fields, key)
+        content = wire.encode_answer(operation, await act(call, request))
+        headers = {REPLAYED_HEADER: "true"} if call.replayed else None
+        return Response(content, operation.status, headers, media_type="application/json")
+
+    return Served(operation, answer)
+
+
+def create_app(service: Service, *, authenticate: bool) -> Starlette:
+    """The API on an open service, which whoever opened it closes: the app has no lifespan of its own.
+
+    With `authenticate` it asks for an API key and answers on this machine's own names only; without, every call is the
+    local tenant's, which is right for in-process calls and for nothing else.
+    """
+    identify = _by_key if authenticate else _trusted
+    joined = (
+        serve(op.CREATE_GCS_CONNECTOR, service.create_gcs_connector),
+        serve(op.CREATE_S3_CONNECTOR, service.create_s3_connector),
+        serve(op.CREATE_AZURE_CONNECTOR, service.create_azure_connector),
+        serve(op.LIST_CONNECTORS, service.list_connectors),
+        serve(op.GET_CONNECTOR, service.get_connector),
+        serve(op.UPDATE_CONNECTOR, service.update_connector),
+        serve(op.TEST_CONNECTOR, service.test_connector),
+        serve(op.BROWSE_CONNECTOR_FILES, service.browse_connector_files),
+        serve(op.DELETE_CONNECTOR, service.delete_connector),
+    )
+    versioned = [*_operation_routes(joined, identify), Route("/auth/validate", _validation(identify)), *_documents()]
+    app = Starlette(
+        routes=[Mount(PREFIX, Router(versioned, redirect_slashes=False)), *_documents()],
+        middleware=_middleware(local_only=authenticate),
+        exception_handlers={HTTPException: answer_error},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _middleware(*, local_only: bool) -> list[Middleware]:
+    """Outermost first. The border is inside of the ids, which its answers tell, and around all that may refuse."""
+    border = Middleware(ExceptionMiddleware, handlers={Exception: answer_error, HTTPException: answer_error})
+    guards = [Middleware(LocalOnly)] if local_only else []
+    return [Middleware(RequestIds), border, *guards, Middleware(BoundedBodies)]
+
+
+def _by_key(http: Request) -> Call:
+    return keyed(http.headers)
+
+
+def _trusted(_: Request) -> Call:
+    return in_process()
+
+
+def _operation_routes(joined: Iterable[Served], identify: Identify) -> Iterator[Route]:
+    """One route a path, so that a wrong method hears of all right ones; fixed paths before those with a field."""
+    by_path: dict[str, dict[str, Served]] = {}
+    for served in joined:
+        by_path.setdefault(served.operation.path, {})[served.operation.method] = served
+    for path in sorted(by_path, key=lambda path: "{" in path):
+        yield Route(path, _dispatch(by_path[path], identify), methods=[*by_path[path]])
+
+
+def _dispatch(by_method: dict[str, Served], identify: Identify) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(http: Request) -> Response:
+        served = by_method["GET" if http.method == "HEAD" else http.method]
+        call = identify(http)
+        require_scope(call, served.operation)
+        return await served.answer(call, http)
+
+    return endpoint
+
+
+def _validation(identify: Identify) -> Callable[[Request], Awaitable[Response]]:
+    async def validate(http: Request) -> Response:
+        return JSONResponse({"valid": True, "scopes": identify(http).scopes})
+
+    return validate
+
+
+def _documents() -> list[Route]:
+    return [Route("/openapi.json", _openapi), Route("/health", _health)]
+
+
+async def _openapi(_: Request) -> Response:
+    return Response(openapi.document(), media_type="application/json")
+
+
+async def _health(_: Request) -> Response:
+    return JSONResponse({"status": "ok", "version": __version__})

@@ -1,0 +1,116 @@
+"""Reads the body of an HTTP request into plain fields, bounded in size. What they mean is `wire.decode_request`'s."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn, cast
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_server.errors import ApiRefused
+from mcp_server.operation import Body
+from mcp_server.service_account import ServiceAccountKey
+
+BODY_BYTES = 1024 * 1024
+PART_BYTES = ServiceAccountKey.MAX_LENGTH
+
+
+def _too_large(what: str, limit: int) -> ApiRefused:
+    return ApiRefused(413, "body_too_large", f"{what} is larger than {limit // 1024} KiB.", hint="Send less.")
+
+
+def _unsupported(expected: str) -> ApiRefused:
+    return ApiRefused(415, "unsupported_media_type", f"The body must be {expected}.", hint="Set Content-Type to it.")
+
+
+def _malformed(why: str) -> ApiRefused:
+    return ApiRefused(400, "malformed_body", f"The body {why}.", hint="Correct it and send it again.")
+
+
+class BoundedBodies:
+    """Refuses a request whose body is over 1 MiB: at once when it says so, else as soon as so much has come."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises ApiRefused (413)."""
+        if scope["type"] == "http" and _announced(scope) > BODY_BYTES:
+            raise _too_large("The body", BODY_BYTES)
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > BODY_BYTES:
+                raise _too_large("The body", BODY_BYTES)
+            return message
+
+        await self._app(scope, bounded, send)
+
+
+def _announced(scope: Scope) -> int:
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() else 0
+
+
+async def read_fields(request: Request, body: Body) -> Mapping[str, Any]:
+    """The fields of the body, as this kind of body has them.
+
+    Raises ApiRefused: 400 malformed, 413 too large, 415 of another media type.
+    """
+    if body is Body.NONE:
+        return {}
+    if body is Body.FORM:
+        return await _form_fields(request)
+    return await _json_fields(request)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _json_fields(request: Request) -> Mapping[str, Any]:
+    content = await request.body()
+    if not content:
+        return {}
+    media_type = _media_type(request)
+    if media_type != "application/json" and not media_type.endswith("+json"):
+        raise _unsupported("application/json")
+    try:
+        fields = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _malformed("is not valid JSON") from None
+    if not isinstance(fields, dict):
+        raise _malformed("must be a JSON object")
+    return cast("dict[str, Any]", fields)
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError
+
+
+async def _form_fields(request: Request) -> Mapping[str, Any]:
+    if _media_type(request) != "multipart/form-data":
+        raise _unsupported("multipart/form-data")
+    # A part never reaches the disk: the parser spools it there from 1 MiB on, and no body is larger.
+    async with request.form(max_files=4, max_fields=64, max_part_size=BODY_BYTES) as form:
+        return {name: await _values(form, name) for name in form}
+
+
+async def _values(form: FormData, name: str) -> Any:
+    """The text of a field, or the texts when it is repeated."""
+    texts = [await _text(part) for part in form.getlist(name)]
+    return texts[0] if len(texts) == 1 else texts
+
+
+async def _text(part: UploadFile | str) -> str:
+    content = part.encode() if isinstance(part, str) else await part.read()
+    if len(content) > PART_BYTES:
+        raise _too_large("A part of the body", PART_BYTES)
+    return content.decode(errors="replace")

@@ -1,0 +1,103 @@
+"""Connectors as rows: found for their tenant, shown as `Connector`, made into the account that opens their storage.
+
+A row holds its credentials sealed; opening them is the service's decision.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from mcp_server.embedded import clock, storage
+from mcp_server.embedded.calls import Call
+from mcp_server.embedded.tables import connectors
+from mcp_server.errors import ApiRefused
+from mcp_server.operations import CREDENTIAL_FIELDS, NewConnector, UpdateConnector
+from mcp_server.redaction import reveal
+from mcp_server.resources import Connector
+
+UNTESTED: Mapping[str, str | None] = MappingProxyType(
+    {"status": "active", "last_tested_at": None, "last_test_result": None, "last_test_error": None}
+)
+_ACCOUNTS: Mapping[str, type[storage.S3Account] | type[storage.GcsAccount] | type[storage.AzureAccount]] = (
+    MappingProxyType({"gcs": storage.GcsAccount, "s3": storage.S3Account, "azure": storage.AzureAccount})
+)
+_LOCATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"gcs": ("bucket", "gcp_project_id"), "s3": ("bucket", "region"), "azure": ("storage_account", "container")}
+)
+MUTABLE = ("name", "scopes", "import_mode", "export_base_path")
+
+
+def new_connector(provider: str, request: NewConnector) -> Connector:
+    """The connector that the request makes, with an id of its own, not tested yet."""
+    given = reveal(request)
+    kept = {name: given[name] for name in (*MUTABLE, *_LOCATIONS[provider]) if name in given}
+    moment = clock.now()
+    identity = {"connector_id": f"conn_{secrets.token_hex(12)}", "provider": provider}
+    return Connector.model_validate({**kept, **identity, **UNTESTED, "created_at": moment, "updated_at": moment})
+
+
+def credentials_in(provider: str, request: NewConnector | UpdateConnector) -> dict[str, str]:
+    """The provider's credentials in clear, as far as the request has them."""
+    given = reveal(request)
+    return {name: given[name] for name in CREDENTIAL_FIELDS[provider] if name in given}
+
+
+def connector_of(row: RowMapping) -> Connector:
+    """What may be shown of a row."""
+    return Connector.model_validate(dict(row))
+
+
+def account_of(row: RowMapping, credentials: Mapping[str, str]) -> storage.Account:
+    """What the connector's storage is opened with."""
+    location = {name: row[name] for name in _LOCATIONS[row["provider"]]}
+    return _ACCOUNTS[row["provider"]].model_validate({**location, **credentials})
+
+
+def _belongs(call: Call, connector_id: str) -> ColumnElement[bool]:
+    return and_(connectors.c.tenant_id == call.tenant_id, connectors.c.connector_id == connector_id)
+
+
+async def list_rows(connection: AsyncConnection, call: Call) -> list[RowMapping]:
+    """The tenant's connectors, oldest first."""
+    query = select(connectors).filter_by(tenant_id=call.tenant_id)
+    rows = await connection.execute(query.order_by(connectors.c.created_at, connectors.c.connector_id))
+    return list(rows.mappings())
+
+
+async def find_row(connection: AsyncConnection, call: Call, connector_id: str) -> RowMapping:
+    """The tenant's connector of this id.
+
+    Raises ApiRefused (404), also for another tenant's.
+    """
+    row = (await connection.execute(select(connectors).where(_belongs(call, connector_id)))).mappings().one_or_none()
+    if row is None:
+        raise ApiRefused(
+            404,
+            "connector_not_found",
+            "There is no connector with this id.",
+            hint="List the connectors for the ids that exist.",
+        )
+    return row
+
+
+async def add_row(connection: AsyncConnection, call: Call, connector: Connector, sealed: bytes) -> None:
+    """Stores a new connector."""
+    values = {**connector.model_dump(), "tenant_id": call.tenant_id, "sealed_credentials": sealed}
+    await connection.execute(insert(connectors).values(values))
+
+
+async def change_row(connection: AsyncConnection, call: Call, row: RowMapping, changes: Mapping[str, Any]) -> None:
+    """Changes these columns, and no other, unless the credentials were changed since the row was read."""
+    same = connectors.c.sealed_credentials == row["sealed_credentials"]
+    await connection.execute(update(connectors).where(_belongs(call, row["connector_id"]), same).values(changes))
+
+
+async def remove_row(connection: AsyncConnection, call: Call, connector_id: str) -> None:
+    """Removes the connector and its credentials for good."""
+    await connection.execute(delete(connectors).where(_belongs(call, connector_id)))

@@ -1,0 +1,1 @@
+"""Tests of the embedded Connectors API, on real files and, where HTTP matters, real sockets."""

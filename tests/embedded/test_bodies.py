@@ -1,0 +1,154 @@
+"""What bodies are taken, how large they may be, and that none of them is a defect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from tests.embedded.bodies import gcs_file, gcs_form, s3_body, service_account
+from tests.embedded.calling import error_of
+
+pytestmark = pytest.mark.anyio
+
+MIB = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"{",
+        b"\xff\xfe{}",
+        b'{"name": NaN}',
+        b'{"name": -Infinity}',
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"name": ' + b"1" * 5000 + b"}",
+        b"[]",
+        b'"text"',
+        b"null",
+    ],
+    ids=lambda content: content[:12].decode("latin-1"),
+)
+async def test_a_body_that_is_no_json_object_is_refused(api: httpx.AsyncClient, content: bytes) -> None:
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
+    error_of(answer, 400, "malformed_body")
+
+
+@pytest.mark.parametrize("name", ['"\\ud800"', "[[]]", "1e999", '"\\u0000"', "true", '{"a": 1}'])
+async def test_an_odd_value_is_refused_by_its_rule(api: httpx.AsyncClient, name: str) -> None:
+    content = json.dumps(s3_body(name="{name}")).replace('"{name}"', name)
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
+    assert error_of(answer, 422, "validation_error")["details"]["fields"][0]["field"] == "name"
+
+
+async def test_of_a_repeated_field_of_json_the_last_one_counts(api: httpx.AsyncClient) -> None:
+    content = json.dumps(s3_body())[:-1] + ', "name": "Last"}'
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
+    assert answer.json()["name"] == "Last"
+
+
+async def test_an_absent_body_is_an_object_without_fields(api: httpx.AsyncClient) -> None:
+    error = error_of(await api.post("/connectors/s3"), 422, "validation_error")
+    assert "name: is required" in error["message"]
+
+
+@pytest.mark.parametrize("media_type", ["application/merge-patch+json", "Application/JSON; charset=utf-8"])
+async def test_kinds_of_json_are_taken(api: httpx.AsyncClient, media_type: str) -> None:
+    content = json.dumps(s3_body())
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": media_type})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("media_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+async def test_another_media_type_for_json_is_refused(api: httpx.AsyncClient, media_type: str) -> None:
+    content = json.dumps(s3_body())
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": media_type})
+    error_of(answer, 415, "unsupported_media_type")
+
+
+async def test_another_media_type_for_a_form_is_refused(api: httpx.AsyncClient) -> None:
+    fields = {**gcs_form(), "credentials_file": service_account()}
+    error_of(await api.post("/connectors/gcs", data=fields), 415, "unsupported_media_type")
+    error_of(await api.post("/connectors/gcs", json=fields), 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content"),
+    [
+        ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=x", b"no part"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nname without colon\r\n\r\n"),
+    ],
+)
+async def test_a_malformed_form_is_refused(api: httpx.AsyncClient, media_type: str, content: bytes) -> None:
+    answer = await api.post("/connectors/gcs", content=content, headers={"Content-Type": media_type})
+    error_of(answer, 400, "malformed_body")
+
+
+async def test_a_form_that_repeats_a_field_is_refused_by_that_fields_rule(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/connectors/gcs", data=gcs_form(name=["a", "b"]), files=gcs_file(service_account()))
+    assert "name: must be a string" in error_of(answer, 422, "validation_error")["message"]
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+async def test_a_gcs_key_of_more_than_64_kib_is_too_large(api: httpx.AsyncClient, *, as_file: bool) -> None:
+    key = service_account(padding="x" * 64 * 1024)
+    part: Any = gcs_file(key)["credentials_file"] if as_file else (None, key)
+    answer = await api.post("/connectors/gcs", data=gcs_form(), files={"credentials_file": part})
+    error = error_of(answer, 413, "body_too_large")
+    assert "64 KiB" in error["message"]
+
+
+@pytest.mark.parametrize("path", ["/connectors/s3", "/connectors/gcs"])
+async def test_a_body_of_more_than_a_mib_is_too_large_at_once(api: httpx.AsyncClient, path: str) -> None:
+    error_of(await api.post(path, content=b"x" * (MIB + 1)), 413, "body_too_large")
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "multipart/form-data; boundary=x"])
+async def test_a_body_that_does_not_tell_its_length_is_counted_while_it_comes(
+    api: httpx.AsyncClient, media_type: str
+) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        yield b"--x\r\nContent-Disposition: form-data; name=a; filename=a\r\n\r\n"
+        while True:
+            sent += 1
+            yield b"x" * 64 * 1024
+
+    path = "/connectors/s3" if media_type == "application/json" else "/connectors/gcs"
+    answer = await api.post(path, content=endless(), headers={"Content-Type": media_type})
+    error_of(answer, 413, "body_too_large")
+    assert sent == 16
+
+
+async def test_a_body_just_below_the_limit_is_read(api: httpx.AsyncClient) -> None:
+    body = json.dumps(s3_body())
+    content = body + " " * (MIB - len(body))
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 201
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text() | st.sampled_from(list(s3_body())), values),
+)
+
+
+@given(content=st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()), form=st.booleans())
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_no_body_is_a_defect(api: httpx.AsyncClient, content: bytes, *, form: bool) -> None:
+    part = b"--x\r\nContent-Disposition: form-data; name=name\r\n\r\n" + content + b"\r\n--x--\r\n"
+    media_type = "multipart/form-data; boundary=x" if form else "application/json"
+    path = "/connectors/gcs" if form else "/connectors/s3"
+    answer = await api.post(path, content=part if form else content, headers={"Content-Type": media_type})
+    assert answer.status_code in (400, 422)

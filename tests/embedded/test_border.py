@@ -1,0 +1,87 @@
+"""Failures end at the border: each is an answer in the envelope, and what is logged holds no value."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+from starlette.types import Message, Scope
+
+from mcp_server.embedded.app import create_app
+from mcp_server.embedded.calls import Call
+from mcp_server.embedded.service import Service
+from mcp_server.operations import ListConnectors
+from mcp_server.resources import Connector
+from mcp_server.settings import Settings
+from tests.embedded.bodies import Json, api_key, s3_body, settings_in
+from tests.embedded.calling import calling, error_of
+
+pytestmark = pytest.mark.anyio
+
+
+class Broken(Service):
+    """A service with a defect, whose message holds what nobody may see."""
+
+    canary = secrets.token_hex(8)
+
+    async def list_connectors(self, call: Call, request: ListConnectors) -> list[Connector]:
+        raise LookupError(self.canary)
+
+
+async def test_a_defect_is_a_500_and_its_log_tells_the_place_but_no_value(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with aclosing(await Broken.open(settings)) as service, calling(service) as api:
+        answer = await api.get("/connectors")
+    error = error_of(answer, 500, "internal_error")
+    assert Broken.canary not in answer.text + caplog.text
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert error["request_id"] in record.getMessage()
+    assert re.search(r"LookupError at .* > test_border\.py:\d+ list_connectors$", record.getMessage())
+
+
+async def test_a_wrong_setting_that_shows_late_is_told(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    settings = settings_in(data_dir, ca_file=str(tmp_path / "ca.pem"))
+    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
+        connector = (await api.post("/connectors/s3", json=s3_body())).json()
+        answer = await api.post(f"/connectors/{connector['connector_id']}/browse", json={})
+    error = error_of(answer, 500, "configuration_error")
+    assert "VIDEOVECTOR_CA_FILE" in error["message"]
+    assert error["details"]["retryable"] is False
+
+
+async def exchange(service: Service, scope: Json, *received: Message) -> list[Message]:
+    """What the app sends for a scope in the plain terms of ASGI."""
+    incoming, sent = iter(received), list[Message]()
+
+    async def receive() -> Message:
+        return next(incoming)
+
+    async def send(message: Message) -> None:
+        sent.append(dict(message))
+
+    whole: Scope = {"asgi": {"version": "3.0"}, "path": "/api/v2/connectors/s3", "headers": [], **scope}
+    await create_app(service, authenticate=True)(whole, receive, send)
+    return sent
+
+
+async def test_a_caller_who_goes_away_while_sending_is_no_defect(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = [(b"host", b"localhost"), (b"x-api-key", api_key().encode()), (b"content-length", b"9")]
+    scope: Json = {"type": "http", "method": "POST", "query_string": b"", "headers": headers}
+    incomplete: Message = {"type": "http.request", "body": b"{", "more_body": True}
+    sent = await exchange(service, scope, incomplete, {"type": "http.disconnect"})
+    assert sent[0]["status"] == 400
+    assert caplog.records == []
+
+
+async def test_a_websocket_is_closed(service: Service) -> None:
+    sent = await exchange(service, {"type": "websocket"}, {"type": "websocket.connect"})
+    assert [message["type"] for message in sent] == ["websocket.close"]

@@ -1,0 +1,163 @@
+"""The database file: private, versioned, shared between processes, and refused when it is not ours."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import aclosing, closing
+from pathlib import Path
+
+import anyio
+import httpx
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from mcp_server.embedded import database as database_room
+from mcp_server.embedded.database import DATABASE_FILE, LOCAL_TENANT, MIGRATIONS, Database
+from mcp_server.embedded.service import Service
+from mcp_server.embedded.tables import keyed_requests, tenants
+from mcp_server.errors import ConfigurationError
+from mcp_server.settings import Settings
+from tests.embedded.bodies import encryption_key, s3_body, settings_in
+from tests.embedded.calling import calling
+
+pytestmark = pytest.mark.anyio
+
+
+async def pragma(database: Database, name: str) -> object:
+    async with database.reading() as connection:
+        return (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+
+
+async def tenant_ids(database: Database) -> list[str]:
+    async with database.reading() as connection:
+        return list(await connection.scalars(select(tenants.c.tenant_id)))
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+def put_file(data_dir: Path, content: bytes) -> None:
+    data_dir.mkdir()
+    (data_dir / DATABASE_FILE).write_bytes(content)
+
+
+async def refusal(settings: Settings) -> ConfigurationError:
+    with pytest.raises(ConfigurationError) as caught:
+        await Database.open(settings)
+    return caught.value
+
+
+async def test_a_new_file_has_the_current_schema_the_local_tenant_and_the_pragmas(settings: Settings) -> None:
+    async with aclosing(await Database.open(settings)) as database:
+        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "user_version")
+        values = [await pragma(database, name) for name in names]
+        assert values == ["wal", 1, 1, database_room.BUSY_MILLISECONDS, len(MIGRATIONS)]
+        assert await tenant_ids(database) == [LOCAL_TENANT]
+
+
+async def test_the_file_opens_again(settings: Settings) -> None:
+    for _ in range(2):
+        async with aclosing(await Database.open(settings)) as database:
+            assert await tenant_ids(database) == [LOCAL_TENANT]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
+async def test_the_file_its_log_and_its_folder_are_private(settings: Settings, data_dir: Path) -> None:
+    async with aclosing(await Database.open(settings)) as database:
+        await tenant_ids(database)
+        modes = modes_in(data_dir)
+    assert modes == dict.fromkeys((DATABASE_FILE, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal"), 0o600)
+    assert modes_in(data_dir.parent)[data_dir.name] == 0o700
+
+
+async def test_a_database_of_the_operators_needs_no_data_folder(tmp_path: Path, data_dir: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'elsewhere' / 'mine.db'}"
+    settings = settings_in(data_dir, database_url=url, encryption_key=encryption_key())
+    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
+        assert (await api.get("/connectors")).json() == []
+    assert (tmp_path / "elsewhere" / "mine.db").is_file()
+    assert list(modes_in(tmp_path)) == ["elsewhere"]
+
+
+async def test_a_newer_file_is_refused_with_both_versions(settings: Settings, data_dir: Path) -> None:
+    await (await Database.open(settings)).aclose()
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    refused = await refusal(settings)
+    assert f"version {len(MIGRATIONS) + 1}" in refused.message
+    assert f"up to {len(MIGRATIONS)}" in refused.message
+    assert "Update videovector-connectors" in refused.hint
+
+
+async def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(settings: Settings, data_dir: Path) -> None:
+    put_file(data_dir, b"a letter to a friend\n" * 100)
+    assert "not a database" in (await refusal(settings)).message
+    assert (data_dir / DATABASE_FILE).read_bytes() == b"a letter to a friend\n" * 100
+
+
+async def test_the_database_of_another_program_is_refused(settings: Settings, data_dir: Path) -> None:
+    put_file(data_dir, b"")
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
+        connection.execute("CREATE TABLE letters (text)")
+    assert "another program" in (await refusal(settings)).message
+
+
+async def test_a_path_that_is_a_folder_is_refused(settings: Settings, data_dir: Path) -> None:
+    (data_dir / DATABASE_FILE).mkdir(parents=True)
+    assert "cannot be used" in (await refusal(settings)).message
+
+
+async def test_rows_of_a_tenant_who_does_not_exist_are_refused(settings: Settings) -> None:
+    row = {"request_digest": b"", "answer": "", "created_at": "", "idempotency_key": "key"}
+    async with aclosing(await Database.open(settings)) as database, database.writing() as connection:
+        with pytest.raises(IntegrityError):
+            await connection.execute(insert(keyed_requests).values(tenant_id="nobody", **row))
+
+
+async def add_tenant_twice(database: Database) -> None:
+    async with database.writing() as connection:
+        for _ in range(2):
+            await connection.execute(insert(tenants).values(tenant_id="other"))
+
+
+async def test_an_error_undoes_the_whole_transaction(settings: Settings) -> None:
+    async with aclosing(await Database.open(settings)) as database:
+        with pytest.raises(IntegrityError):
+            await add_tenant_twice(database)
+        assert await tenant_ids(database) == [LOCAL_TENANT]
+
+
+async def test_a_cancelled_transaction_ends_and_the_next_one_goes_on(settings: Settings) -> None:
+    async with aclosing(await Database.open(settings)) as database:
+        for number in range(10):
+            with anyio.CancelScope() as scope:
+                async with database.writing() as connection:
+                    scope.cancel()
+                    await connection.execute(insert(tenants).values(tenant_id=f"t{number}"))
+                await anyio.lowlevel.checkpoint()
+            assert scope.cancelled_caught
+        assert len(await tenant_ids(database)) == 11
+
+
+async def test_a_database_that_another_program_holds_is_an_error_worth_a_retry(
+    settings: Settings, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_room, "PRAGMAS", ("PRAGMA busy_timeout = 0", *database_room.PRAGMAS[1:]))
+    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
+        with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            refused = await api.post("/connectors/s3", json=s3_body())
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] == "database_unavailable"
+            assert refused.json()["error"]["details"]["retryable"] is True
+            assert (await api.get("/connectors")).status_code == 200
+        assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
+
+
+async def test_reading_goes_on_while_another_process_writes(api: httpx.AsyncClient, data_dir: Path) -> None:
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert (await api.get("/connectors")).json() == []
