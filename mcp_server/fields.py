@@ -145,3 +145,5 @@ TenantId = Annotated[
     ),
 ]
 ClientId = Annotated[str, _STRIPPED, AfterValidator(_matching(_UUID, "an application (client) UUID"))]
+Prefix = Annotated[str, StringConstraints(max_length=1024)]
+Pattern = Annotated[str, StringConstraints(min_length=1, max_length=1024)]

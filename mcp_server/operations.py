@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from mcp_server.errors import Violation
 from mcp_server.fields import (
@@ -24,6 +23,8 @@ from mcp_server.fields import (
     GcsBucket,
     IdempotencyKey,
     ImportMode,
+    Pattern,
+    Prefix,
     Region,
     S3Bucket,
     Scopes,
@@ -247,10 +248,8 @@ class BrowseConnectorFiles(Request):
     """Arguments of browse_connector_files."""
 
     connector_id: ConnectorId
-    prefix: Annotated[str, StringConstraints(max_length=1024)] = Field(
-        default="", description="Key prefix, e.g. incoming/2026/"
-    )
-    pattern: Annotated[str, StringConstraints(min_length=1, max_length=1024)] = Field(
+    prefix: Prefix = Field(default="", description="Key prefix, e.g. incoming/2026/")
+    pattern: Pattern = Field(
         default="*",
         description="Glob: * ? ** [...] {a,b}. Without / it matches the name, with / the path below prefix",
     )
