@@ -205,10 +205,7 @@ def _partial_credentials(given: Mapping[str, object]) -> Iterator[Violation]:
 UPDATE_CONNECTOR = Operation(
     name="update_connector",
     title="Update connector",
-    description=(
-        "Change only what is given. To rotate credentials give all of the provider's. Bucket, region, account and "
-        "container are fixed: create a new connector for another."
-    ),
+    description="Change only what is given. To rotate credentials give all of them. Bucket, region, account are fixed.",
     method="PATCH",
     path="/connectors/{connector_id}",
     request=UpdateConnector,
