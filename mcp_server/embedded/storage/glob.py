@@ -1,0 +1,79 @@
+"""Globs over object keys: `*`, `?`, `**`, `[…]`, `[!…]` and `{a,b}`, case-sensitive, hidden names like any other.
+
+Patterns come from a model, so nothing here may run long: stars and braces are capped, and what is long is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import takewhile
+
+import bracex
+
+from mcp_server.embedded.storage.glob_expression import expression_of, literal_head
+from mcp_server.errors import InvalidArguments, Violation
+
+MAX_EXPANSIONS = 64
+MAX_STARS = 16
+MAX_BRACES = 16
+MAX_EXPANDED_LENGTH = 4096
+_SUFFIX = re.compile(r"\*(?P<suffix>[^*?\[\\/]*)")
+
+Matcher = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Glob:
+    """A glob that was read. Every text that `matches` begins with `head`."""
+
+    head: str
+    matches: Matcher
+
+
+def read_glob(pattern: str) -> Glob:
+    """The glob of a pattern over whole texts: `*` and `?` match no slash, a segment `**` any number of segments.
+
+    Raises InvalidArguments for a pattern that could take long.
+    """
+    alternatives = _expanded(pattern)
+    heads = [literal_head(alternative) for alternative in alternatives]
+    return Glob(
+        _common_head(min(heads), max(heads)), _suffix_matcher(alternatives) or _expression_matcher(alternatives)
+    )
+
+
+def _common_head(one: str, other: str) -> str:
+    """What two texts, and all between them in order, begin with."""
+    return "".join(mine for mine, _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def _invalid(rule: str) -> InvalidArguments:
+    return InvalidArguments((Violation("pattern", rule),))
+
+
+def _expanded(pattern: str) -> list[str]:
+    if pattern.count("*") > MAX_STARS or pattern.count("{") > MAX_BRACES:
+        raise _invalid(f"at most {MAX_STARS} stars and {MAX_BRACES} braces")
+    try:
+        alternatives = bracex.expand(pattern, keep_escapes=True, limit=MAX_EXPANSIONS) or [pattern]
+    except bracex.ExpansionLimitException:
+        raise _invalid(f"its braces may stand for at most {MAX_EXPANSIONS} patterns") from None
+    if sum(map(len, alternatives)) > MAX_EXPANDED_LENGTH:
+        raise _invalid(f"at most {MAX_EXPANDED_LENGTH} characters when its braces are written out")
+    return alternatives
+
+
+def _suffix_matcher(alternatives: list[str]) -> Matcher | None:
+    """The cheap form, for `*`, `*.mp4` and `*.{mp4,mov}`; twenty times as fast as the expression."""
+    found = [_SUFFIX.fullmatch(alternative) for alternative in alternatives]
+    suffixes = tuple(match["suffix"] for match in found if match)
+    if len(suffixes) < len(alternatives):
+        return None
+    return lambda text: text.endswith(suffixes) and "/" not in text
+
+
+def _expression_matcher(alternatives: list[str]) -> Matcher:
+    compiled = re.compile(expression_of(alternatives), re.DOTALL)
+    return lambda text: compiled.fullmatch(text) is not None

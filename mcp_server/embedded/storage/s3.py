@@ -1,0 +1,146 @@
+"""Amazon S3, and stores that speak its REST API: its requests, answers and error codes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import quote, unquote_plus, urlencode
+from xml.etree.ElementTree import Element
+
+from mcp_server.embedded.storage import faults
+from mcp_server.embedded.storage.accounts import S3Account
+from mcp_server.embedded.storage.documents import NotTheDocument, text_of, xml
+from mcp_server.embedded.storage.exchange import LISTING_BYTES, Answer, Exchange, Message, deadline, split_endpoint
+from mcp_server.embedded.storage.objects import Action, Pages, StoredObject, utc_from_iso
+from mcp_server.embedded.storage.paging import Page, paged
+from mcp_server.embedded.storage.signatures import signed_headers
+
+_PERMISSIONS: Mapping[Action, str] = {
+    "list": "s3:ListBucket",
+    "read": "s3:GetObject",
+    "write": "s3:PutObject",
+    "delete": "s3:DeleteObject",
+}
+_CAUSES: Mapping[str, faults.Cause] = {
+    "ExpiredToken": faults.secret_expired,
+    "IllegalLocationConstraintException": faults.wrong_region,
+    "InvalidAccessKeyId": faults.key_unknown,
+    "InvalidObjectState": faults.object_archived,
+    "NoSuchBucket": faults.bucket_not_found,
+    "PermanentRedirect": faults.wrong_region,
+    "RequestTimeTooSkewed": faults.clock_skew,
+    "SignatureDoesNotMatch": faults.secret_refused,
+    "SlowDown": faults.throttled,
+    "TemporaryRedirect": faults.unavailable,
+}
+_DOMAINS = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
+_WRONG_REGION_STATUSES = (301, 307, 400)
+_UNSATISFIABLE_RANGE = 416
+
+
+def _location(account: S3Account, endpoint: str | None) -> tuple[str, str]:
+    """Origin and base path. Path style for an endpoint, and for dots, which wildcard certificates do not cover."""
+    if endpoint is not None:
+        origin, path = split_endpoint(endpoint)
+        return origin, f"{path}/{account.bucket}"
+    host = f"s3.{account.region}.{_DOMAINS.get(account.region.split('-')[0], 'amazonaws.com')}"
+    if "." in account.bucket:
+        return f"https://{host}", f"/{account.bucket}"
+    return f"https://{account.bucket}.{host}", ""
+
+
+def _stored_object(contents: Element, *, encoded: bool) -> StoredObject:
+    key = text_of(contents, "Key")
+    return StoredObject(
+        key=unquote_plus(key, errors="strict") if encoded else key,
+        size=int(text_of(contents, "Size")),
+        last_modified=utc_from_iso(text_of(contents, "LastModified")),
+    )
+
+
+def _page(answer: Answer) -> Page:
+    """Raises ValueError for an answer that is no listing."""
+    listing = xml(answer.body, "ListBucketResult")
+    encoded = listing.findtext("EncodingType") == "url"
+    mark = text_of(listing, "NextContinuationToken") if text_of(listing, "IsTruncated") == "true" else ""
+    return [_stored_object(contents, encoded=encoded) for contents in listing.findall("Contents")], mark
+
+
+def _error(answer: Answer) -> tuple[str, str]:
+    """The error code and the right region of an error answer, as far as it has them."""
+    header = answer.headers.get("x-amz-bucket-region")
+    try:
+        error = xml(answer.body, "Error")
+    except NotTheDocument:
+        return "", faults.known_region(header)
+    region = faults.known_region(error.findtext("Region")) or faults.known_region(header)
+    return faults.known_code(error.findtext("Code")), region
+
+
+class S3Storage:
+    """One bucket of S3."""
+
+    def __init__(self, exchange: Exchange, account: S3Account, endpoint: str | None) -> None:
+        self._exchange = exchange
+        self._account = account
+        self._origin, self._path = _location(account, endpoint)
+        self._place = faults.Place(
+            service="S3",
+            store=f'bucket "{account.bucket}"',
+            identity="access key id",
+            proof="secret access key",
+            permissions=_PERMISSIONS,
+            region=account.region,
+        )
+
+    def pages(self, prefix: str, delimiter: str = "", start_after: str = "") -> Pages:
+        """Pages of ListObjectsV2."""
+        query = {"list-type": "2", "encoding-type": "url", "fetch-owner": "false", "prefix": prefix}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        query |= {"start-after": start_after} if start_after else {}
+        message = Message("GET", self._origin, self._path or "/", body_limit=LISTING_BYTES)
+        return paged(lambda mark: self._listed(message, query, mark), message.host)
+
+    async def _listed(self, message: Message, query: Mapping[str, str], mark: str) -> Page:
+        query = {**query, "continuation-token": mark} if mark else query
+        target = f"{message.target}?{urlencode(query, quote_via=quote, safe='')}"
+        answer = await self._send("list", replace(message, target=target))
+        try:
+            return _page(answer)
+        except ValueError:
+            raise faults.unexpected_answer(message.host, "an S3 listing") from None
+
+    async def read_first_byte(self, key: str) -> bytes:
+        """GetObject with a range; S3 refuses the range of an empty object."""
+        message = replace(self._message("GET", key, headers={"Range": "bytes=0-0"}), body_limit=1)
+        answer = await self._send("read", message)
+        return answer.body if answer.succeeded else b""
+
+    async def write(self, key: str, content: bytes) -> None:
+        """PutObject."""
+        await self._send("write", self._message("PUT", key, content=content))
+
+    async def delete(self, key: str) -> None:
+        """DeleteObject, which succeeds when there is none."""
+        await self._send("delete", self._message("DELETE", key))
+
+    def _message(
+        self, method: str, key: str, headers: Mapping[str, str] | None = None, content: bytes = b""
+    ) -> Message:
+        target = f"{self._path}/{quote(key, safe='/~')}"
+        return Message(method, self._origin, target, headers or {}, content, retried=method == "GET")
+
+    async def _send(self, action: Action, message: Message) -> Answer:
+        with deadline(message.host, self._exchange.limits.total):
+            signed = replace(message, headers=signed_headers(self._account, message))
+            answer = await self._exchange.answer(signed)
+        if answer.succeeded or (action == "read" and answer.status == _UNSATISFIABLE_RANGE):
+            return answer
+        raise self._fault(action, answer)
+
+    def _fault(self, action: Action, answer: Answer) -> faults.StorageFault:
+        code, region = _error(answer)
+        refusal = faults.Refusal(self._place, action, answer.status, code, region)
+        if answer.status in _WRONG_REGION_STATUSES and region not in ("", self._account.region):
+            return faults.wrong_region(refusal)
+        return faults.fault_of(refusal, _CAUSES)

@@ -1,0 +1,1 @@
+"""Storage access, against running emulators and against servers that misbehave."""

@@ -1,0 +1,138 @@
+"""A glob means what wcmatch says it means, and no pattern takes long."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wcmatch import glob as wcmatch
+
+from mcp_server.embedded.storage.glob import read_glob
+from mcp_server.errors import InvalidArguments
+
+FLAGS = wcmatch.GLOBSTAR | wcmatch.BRACE | wcmatch.DOTGLOB | wcmatch.CASE | wcmatch.FORCEUNIX
+
+# Not here, where the two differ on purpose: empty segments, `.` and `..`, which are text to us; and line ends, of which
+# wcmatch takes the last for the end of the text.
+_names = st.text("abA.-] ", min_size=1, max_size=6).filter(lambda name: name not in (".", ".."))
+_paths = st.lists(_names, min_size=1, max_size=5).map("/".join)
+_pieces = st.sampled_from(
+    ["a", "b", "A", ".", "-", "*", "?", "[ab]", "[!a]", "[a-b]", "[]a]", "[!]]", r"\*", "{a,b}", "{A,.b}"]
+)
+_segments = (
+    st.lists(_pieces, min_size=1, max_size=5).map("".join).filter(lambda text: "**" not in text and text.strip("."))
+)
+_globs = (
+    st.lists(_segments | st.just("**"), min_size=1, max_size=5)
+    .map("/".join)
+    .filter(lambda glob: glob.count("*") <= 16 and glob.count("{") <= 5)
+)
+
+
+def _suffixes(texts: list[str]) -> str:
+    return "*" + (texts[0] if len(texts) == 1 else "{" + ",".join(texts) + "}")
+
+
+@settings(deadline=None)
+@given(_paths, _globs)
+def test_a_glob_over_paths_means_what_wcmatch_means(path: str, pattern: str) -> None:
+    assert read_glob(pattern).matches(path) == wcmatch.globmatch(path, pattern, flags=FLAGS)
+
+
+@settings(deadline=None)
+@given(_names, st.lists(st.text("abA.-", min_size=1, max_size=3), min_size=1, max_size=4).map(_suffixes))
+def test_the_cheap_form_means_what_wcmatch_means(name: str, pattern: str) -> None:
+    assert read_glob(pattern).matches(name) == wcmatch.globmatch(name, pattern, flags=FLAGS)
+
+
+@settings(deadline=None)
+@given(_paths, _globs)
+def test_what_matches_begins_with_the_head(path: str, pattern: str) -> None:
+    glob = read_glob(pattern)
+    assert path.startswith(glob.head) or not glob.matches(path)
+
+
+@settings(deadline=None)
+@given(st.text(min_size=1, max_size=12), st.text(max_size=12))
+def test_every_text_is_a_glob(pattern: str, text: str) -> None:
+    assert _wrong_fields(pattern, text) <= {"pattern"}
+
+
+def _wrong_fields(pattern: str, text: str) -> set[str]:
+    try:
+        read_glob(pattern).matches(text)
+    except InvalidArguments as error:
+        return {violation.field for violation in error.violations}
+    return set()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matched", "unmatched"),
+    [
+        ("[a-]", "-", "b"),
+        ("[z-a]", "", "z"),
+        ("[!z-a]", "z", "/"),
+        ("[+-9]", "5", "/"),
+        ("[", "[", "a"),
+        ("a[", "a[", "a"),
+        ("[a/b]", "[a/b]", "a"),
+        ("[^a]", "^", "b"),
+        ("[&&||~~--]", "&", "x"),
+        (r"\[a\]", "[a]", "a"),
+        ("a\\", "a\\", "a"),
+        ("{1..3}.mp4", "2.mp4", "4.mp4"),
+        ("{a}", "{a}", "a"),
+        ("{a", "{a", "a"),
+        ("***/x", "a/b/x", "a/b/y"),
+        ("a**b", "axxb", "a/b"),
+        ("**/**/x", "a/x", "a/y"),
+        ("**/a/**/b", "x/a/y/b", "x/b/y/a"),
+        ("a/**", "a/b", "a"),
+        ("*", "", "a/b"),
+        ("?*.mp4", "\n.mp4", "/.mp4"),
+        ("a/*/b", "a//b", "a/b"),
+    ],
+)
+def test_corners_of_the_language(pattern: str, matched: str, unmatched: str) -> None:
+    glob = read_glob(pattern)
+    assert glob.matches(matched) or not matched
+    assert not glob.matches(unmatched)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "rule"),
+    [
+        ("*a" * 17, "16 stars"),
+        ("{a,b}" * 17, "16 braces"),
+        ("{a,b}" * 7, "64 patterns"),
+        ("{1..65}", "64 patterns"),
+        ("{1..999999999}", "64 patterns"),
+        ("x" * 900 + "{1..9}", "4096 characters"),
+    ],
+)
+def test_a_pattern_that_could_take_long_is_refused(pattern: str, rule: str) -> None:
+    with pytest.raises(InvalidArguments, match=rule):
+        read_glob(pattern)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "key"),
+    [
+        ("*a" * 15 + "b", "a" * 1024),
+        ("*" + "?" * 900 + "x", "a" * 1024),
+        ("*" + "[!b]" * 100 + "x", "a" * 1024),
+        ("*" + "?" * 50 + "{" + ",".join(f"b{number}" for number in range(64)) + "}", "a" * 1024),
+        ("**/" + "a/" * 500 + "b", "a/" * 512),
+        ("**/*a*a*a*a*a*a*a*b", "a" * 500 + "/" + "a" * 523),
+        ("**/" + "*?/**/" * 4 + "x", "ab/" * 341),
+        ("**/" + "*/" * 14 + "x", "/" * 1024),
+        ("**/*" + "?/" * 450 + "x", "a/" * 512),
+    ],
+)
+def test_no_pattern_takes_long_on_a_long_key(pattern: str, key: str) -> None:
+    glob = read_glob(pattern)
+    start = time.perf_counter()
+    assert not glob.matches(key)
+    assert time.perf_counter() - start < 0.5
