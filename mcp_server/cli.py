@@ -1,0 +1,199 @@
+"""The command line: what to run, with which settings. It alone prints, and shows configuration errors."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NoReturn
+
+from mcp_server import __version__
+from mcp_server.errors import ConfigurationError
+from mcp_server.redaction import guarding, reveal_text, scrub_active
+from mcp_server.settings import DESCRIPTIONS, LOOPBACK_HOSTS, Settings, flag_name, load
+
+if TYPE_CHECKING:
+    from mcp_server.demo import Step
+
+USAGE_ERROR = 2
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+class ScrubbedFormatter(logging.Formatter):
+    """Formats log records without the secrets that are in use at that moment."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line and its traceback, scrubbed."""
+        return scrub_active(super().format(record))
+
+
+class _Parser(argparse.ArgumentParser):
+    """One screen of help for all commands, made from the tables; errors as ConfigurationError."""
+
+    def format_help(self) -> str:
+        commands = [f"  {name or '(none)':9}{text}" for name, (text, _) in COMMANDS.items()]
+        flags = [f"  {flag_name(name):23}{description}" for name, description in DESCRIPTIONS.items()]
+        return "\n".join(
+            [
+                f"usage: videovector-connectors [command] [settings]     (version {__version__})",
+                *commands,
+                "settings, also from the environment (VIDEOVECTOR_API_KEY, and so on):",
+                *flags,
+                "  -h, --help; --version\n",
+            ]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigurationError(f"{message} (see --help)")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the process's exit status. A configuration error is one line on stderr and status 2."""
+    try:
+        options = _parse(arguments)
+        given: Mapping[str, str] = vars(options)
+        settings = load({name: given[name] for name in DESCRIPTIONS if name in given})
+        _, command = COMMANDS[options.command or ""]
+        _log_to_stderr()
+        _end_on_signals()
+        with guarding(_own_secrets(settings)):
+            return command(settings, options)
+    except ConfigurationError as error:
+        print(f"videovector-connectors: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    flags = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for name in DESCRIPTIONS:
+        flags.add_argument(flag_name(name), dest=name)
+    parser = _Parser(prog="videovector-connectors", parents=[flags], allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", parser_class=_Parser)
+    add_command = partial(commands.add_parser, parents=[flags], allow_abbrev=False, exit_on_error=False)
+    add_command("demo")
+    api = add_command("api")
+    api.add_argument("--host", default="127.0.0.1")
+    api.add_argument("--port", type=int, default=8787)
+    direction = add_command("schemas").add_mutually_exclusive_group(required=True)
+    direction.add_argument("--write", action="store_true")
+    direction.add_argument("--check", action="store_true")
+    try:
+        options, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        # Its message repeats the value, which may be the secret of a mistyped setting; so may an unknown word.
+        parser.error(f"wrong or missing value of {error.argument_name}")
+    if unknown:
+        parser.error(f"unknown argument {' '.join(_names(unknown))}".rstrip())
+    return options
+
+
+def _names(arguments: Sequence[str]) -> list[str]:
+    return [argument.split("=")[0] for argument in arguments if argument.startswith("--")]
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(ScrubbedFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _exit_at_once(*_: object) -> None:
+    """End the process: a thread that waits on stdin cannot be cancelled, and every file is whole at any moment."""
+    os._exit(0)
+
+
+def _end_on_signals() -> None:
+    signal.signal(signal.SIGTERM, _exit_at_once)
+    signal.signal(signal.SIGINT, _exit_at_once)
+
+
+def _own_secrets(settings: Settings) -> list[str]:
+    return [reveal_text(secret) for secret in (settings.api_key, settings.encryption_key) if secret]
+
+
+def _stdio(settings: Settings, _: argparse.Namespace) -> int:
+    import anyio
+
+    from mcp_server import bootstrap, transports
+
+    async def serve() -> None:
+        client = bootstrap.LazyClient(settings)
+        try:
+            await transports.serve_stdio(transports.build_server(client.ask, _own_secrets(settings)))
+        finally:
+            await client.aclose()
+
+    gc.enable()
+    gc.freeze()
+    if sys.stdin.isatty():
+        print("MCP server on stdin and stdout, waiting for a client (Ctrl-D ends; --help explains).", file=sys.stderr)
+    anyio.run(serve)
+    return 0
+
+
+def _api(settings: Settings, options: argparse.Namespace) -> int:
+    import anyio
+
+    from mcp_server import bootstrap
+
+    if options.host not in LOOPBACK_HOSTS:
+        raise ConfigurationError(f"--host: must be one of {', '.join(sorted(LOOPBACK_HOSTS))}")
+    gc.enable()
+    anyio.run(bootstrap.serve_api, settings, options.host, options.port, partial(print, flush=True))
+    return 0
+
+
+def _schemas(_: Settings, options: argparse.Namespace) -> int:
+    from mcp_server import schema_files
+
+    if options.write:
+        print(f"{schema_files.write()} files in {schema_files.FOLDER}/")
+        return 0
+    lines = list(schema_files.drift())
+    print("".join(lines), end="")
+    return 1 if lines else 0
+
+
+def _demo(_: Settings, __: argparse.Namespace) -> int:
+    import anyio
+
+    from mcp_server import demo
+
+    gc.enable()
+    return anyio.run(_show, demo.story)
+
+
+async def _show(story: Callable[[], AsyncGenerator[Step]]) -> int:
+    """Print each call and what the model would see of it; the status is 1 when a call failed."""
+    from contextlib import aclosing
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    console.print("A local S3 emulator, this server over stdio, an MCP client. The model would see:\n", style="bold")
+    failed = False
+    async with aclosing(story()) as steps:
+        async for step in steps:
+            failed |= step.failed
+            console.print(f"[bold cyan]{step.tool}[/] [dim]{escape(json.dumps(step.arguments))}[/]")
+            console.print(step.text + "\n", style="red" if step.failed else "green", markup=False)
+    return int(failed)
+
+
+COMMANDS: Mapping[str, tuple[str, Command]] = MappingProxyType(
+    {
+        "": ("the MCP server over stdio, for a client's configuration", _stdio),
+        "demo": ("create, test, browse, change and delete a connector, and show it", _demo),
+        "api": ("serve the embedded Connectors API on this machine (--host, --port)", _api),
+        "schemas": ("--write or --check the tool_schemas folder", _schemas),
+    }
+)

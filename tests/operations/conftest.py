@@ -1,0 +1,95 @@
+"""Who tells the stories: a client of each era, connected to a server that uses the emulators.
+
+A module's stories share a server process for each era and provider; each begins without connectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.emulators import Emulator
+from tests.emulators.azure import AzureEmulator
+from tests.emulators.gcs import GcsEmulator
+from tests.emulators.s3 import S3Emulator
+from tests.sessions import DATA_DIR, ERAS, Json, Session, connected
+
+PROVIDERS = ("gcs", "s3", "azure")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A session, and the storage emulator of the provider that the story is about."""
+
+    session: Session
+    provider: str
+    emulator: Emulator
+
+    async def create(self, **changes: Any) -> Json:
+        """Create a connector that works, with changes."""
+        return await self.session.call(self.creation, **self.emulator.arguments(**changes))
+
+    @property
+    def creation(self) -> str:
+        """The tool that creates connectors of this provider."""
+        return f"create_{self.provider}_connector"
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=ERAS)
+def era(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module", params=PROVIDERS)
+def provider(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def emulator(provider: str, request: pytest.FixtureRequest) -> Emulator:
+    running: Emulator = request.getfixturevalue(f"{provider}_emulator")
+    return running
+
+
+@pytest.fixture(scope="module")
+def clouds(gcs_emulator: GcsEmulator, s3_emulator: S3Emulator, azure_emulator: AzureEmulator) -> dict[str, Emulator]:
+    """The emulators of all providers."""
+    return dict(zip(PROVIDERS, (gcs_emulator, s3_emulator, azure_emulator), strict=True))
+
+
+def settings_of(clouds: Mapping[str, Emulator]) -> dict[str, str]:
+    """The environment of a server that is to use all of them."""
+    return {name: value for cloud in clouds.values() for name, value in cloud.settings.items()}
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> dict[str, str]:
+    """The setting of a data folder that is new."""
+    return {DATA_DIR: str(tmp_path / "data")}
+
+
+@pytest.fixture(scope="module")
+async def open_desk(
+    anyio_backend: str, era: str, provider: str, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Desk]:
+    data_dir = {DATA_DIR: str(tmp_path_factory.mktemp("server") / "data")}
+    async with connected(era, {**emulator.settings, **data_dir}) as session:
+        yield Desk(session, provider, emulator)
+
+
+@pytest.fixture
+async def desk(open_desk: Desk) -> Desk:
+    for connector in (await open_desk.session.call("list_connectors"))["connectors"]:
+        await open_desk.session.call("delete_connector", connector_id=connector["connector_id"])
+    return open_desk

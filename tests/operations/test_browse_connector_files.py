@@ -1,0 +1,109 @@
+"""browse_connector_files: finding media in a bucket as it really is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.operations.conftest import Desk
+from tests.sessions import Json
+
+pytestmark = pytest.mark.anyio
+
+MEDIA = (
+    "incoming/2026/04/interview.mp4",
+    "incoming/2026/04/interview.srt",
+    "incoming/2026/05/skyline.MOV",
+    "incoming/2026/05/skyline.mov",
+    "incoming/teaser.mp4",
+    "incoming-old/teaser.mp4",
+    "poster.jpg",
+    "promo.mp4",
+)
+FINDS: tuple[tuple[Json, tuple[str, ...]], ...] = (
+    ({}, MEDIA),
+    ({"pattern": "*.mp4"}, tuple(path for path in MEDIA if path.endswith(".mp4"))),
+    ({"pattern": "*.{mov,srt}"}, ("incoming/2026/04/interview.srt", "incoming/2026/05/skyline.mov")),
+    ({"pattern": "??ster.*"}, ("poster.jpg",)),
+    ({"pattern": "skyline.[mM][oO][vV]"}, ("incoming/2026/05/skyline.MOV", "incoming/2026/05/skyline.mov")),
+    ({"prefix": "incoming/", "recursive": False}, ("incoming/teaser.mp4",)),
+    ({"recursive": False}, ("poster.jpg", "promo.mp4")),
+    ({"prefix": "inc", "pattern": "teaser*"}, ("incoming-old/teaser.mp4", "incoming/teaser.mp4")),
+    ({"prefix": "incoming/", "pattern": "2026/*/*.srt"}, ("incoming/2026/04/interview.srt",)),
+    ({"pattern": "incoming/**/*.mp4"}, ("incoming/2026/04/interview.mp4", "incoming/teaser.mp4")),
+    ({"prefix": "", "pattern": None, "recursive": "false"}, ("poster.jpg", "promo.mp4")),
+    ({"prefix": "nowhere/"}, ()),
+)
+ODD = ("a//b.mp4", "trail ing.mp4", "plus+and&amp;.mp4", "per%20cent.mp4", "ünïcode-😀.mp4", "quote\"'.mp4", "#?.mp4")
+
+
+async def browsing(desk: Desk, keys: tuple[str, ...] = ()) -> str:
+    """The id of a connector to a new bucket with these keys; the nth has n bytes."""
+    bucket = desk.emulator.new_bucket()
+    for size, key in enumerate(keys):
+        desk.emulator.put(key, bytes(size), bucket=bucket)
+    connector_id: str = (await desk.create(**{desk.emulator.bucket_field: bucket}))["connector_id"]
+    return connector_id
+
+
+def paths(listing: Json) -> list[str]:
+    return [file["path"] for file in listing["files"]]
+
+
+async def test_files_are_found_by_prefix_and_pattern(desk: Desk) -> None:
+    connector_id = await browsing(desk, MEDIA)
+    for arguments, expected in FINDS:
+        listing = await desk.session.call("browse_connector_files", connector_id=connector_id, **arguments)
+        assert paths(listing) == sorted(expected), arguments
+        assert listing["total_files"] == len(expected)
+        assert listing["total_bytes"] == sum(map(MEDIA.index, expected))
+        assert listing["truncated"] is False
+
+
+async def test_odd_keys_are_listed_exactly_as_they_are(desk: Desk) -> None:
+    connector_id = await browsing(desk, ODD)
+    listing = await desk.session.call("browse_connector_files", connector_id=connector_id)
+    assert paths(listing) == sorted(ODD)
+    assert {file["last_modified"][-1] for file in listing["files"]} == {"Z"}
+
+
+async def test_an_empty_bucket_is_no_error(desk: Desk) -> None:
+    listing = await desk.session.call("browse_connector_files", connector_id=await browsing(desk), pattern="*.mp4")
+    assert listing == {"total_files": 0, "total_bytes": 0, "truncated": False, "files": []}
+
+
+@pytest.mark.parametrize("provider", ["s3"], scope="module")
+async def test_of_many_files_the_first_hundred_are_shown_and_all_are_counted(desk: Desk) -> None:
+    keys = tuple(f"clip-{number:03}.mp4" for number in range(150))
+    listing = await desk.session.call("browse_connector_files", connector_id=await browsing(desk, keys))
+    assert (listing["total_files"], listing["total_bytes"]) == (150, sum(range(150)))
+    assert listing["truncated"] is True
+    assert paths(listing) == list(keys[:100])
+
+
+@pytest.mark.parametrize("provider", ["s3"], scope="module")
+async def test_names_that_would_fool_a_reader_are_made_visible(desk: Desk) -> None:
+    keys = ("innocent\u202e4pm.exe", "line\u2028break.mp4", "zero\u200bwidth.mp4")
+    listing = await desk.session.call("browse_connector_files", connector_id=await browsing(desk, keys))
+    shown = [r"innocent\u202e4pm.exe", r"line\u2028break.mp4", r"zero\u200bwidth.mp4"]
+    assert paths(listing) == shown
+
+
+@pytest.mark.parametrize("provider", ["s3"], scope="module")
+async def test_a_pattern_that_could_take_long_or_means_nothing_is_refused(desk: Desk) -> None:
+    connector_id = await browsing(desk)
+    wrong: tuple[Any, ...] = ("*" * 40, "{a,b}" * 12, "x" * 2000, 7)
+    for pattern in wrong:
+        text = await desk.session.refused("browse_connector_files", connector_id=connector_id, pattern=pattern)
+        assert "pattern: " in text
+        assert "code: validation_error" in text
+
+
+async def test_a_bucket_that_is_not_there_is_an_error_and_not_an_empty_list(desk: Desk) -> None:
+    missing = await desk.create(**{desk.emulator.bucket_field: "no-such-bucket-here"})
+    text = await desk.session.refused("browse_connector_files", connector_id=missing["connector_id"])
+    assert "no-such-bucket-here" in text
+    assert "does not exist" in text
+    assert "code: storage_bucket_not_found" in text
+    assert "retry: no" in text
