@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo
@@ -128,7 +128,12 @@ class Scrubber:
     """Replaces given secrets in texts and JSON values: raw, JSON-escaped, percent-encoded, base64 (also embedded)."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._pattern = _pattern(secrets)
+        self._secrets = tuple(secrets)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str] | None:
+        """Made for the first text: most calls log and refuse nothing."""
+        return _pattern(self._secrets)
 
     def text(self, text: str) -> str:
         """The text with a marker in place of each secret."""

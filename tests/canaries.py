@@ -46,16 +46,14 @@ def _lines(private_key: str) -> Iterator[str]:
     yield from (line for line in private_key.splitlines() if len(line) >= 16 and "-----" not in line)
 
 
-def _in_json(text: str, ascii_only: bool) -> str:  # noqa: FBT001 - a step of a reduction
-    return json.dumps(text, ensure_ascii=ascii_only)[1:-1]
-
-
 def forms(secret: str) -> Iterator[bytes]:
     """The secret as it may be written: raw, in JSON (in JSON, in JSON), percent-encoded, in base64 at any offset."""
     yield secret.encode()
     for depth in (1, 2, 3):
-        for ascii_only in product((True, False), repeat=depth):
-            yield reduce(_in_json, ascii_only, secret).encode()
+        for choices in product((True, False), repeat=depth):
+            yield reduce(
+                lambda text, ascii_only: json.dumps(text, ensure_ascii=ascii_only)[1:-1], choices, secret
+            ).encode()
     for percent in (quote(secret, safe=""), quote(secret), quote_plus(secret), quote(secret, safe="!'()*~")):
         yield percent.encode()
         yield percent.replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d").encode()

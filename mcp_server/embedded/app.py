@@ -25,6 +25,7 @@ from mcp_server.embedded.border import LocalOnly, RequestIds, answer_error
 from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
 from mcp_server.embedded.service import Service
 from mcp_server.operation import AnswerT, Operation, RequestT
+from mcp_server.redaction import guarding, secrets_of
 
 PREFIX = "/api/v2"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -47,7 +48,8 @@ def serve(operation: Operation[RequestT, AnswerT], act: Callable[[Call, RequestT
         fields = await read_fields(http, operation.body)
         key = http.headers.get(wire.IDEMPOTENCY_HEADER)
         request = wire.decode_request(operation, http.path_params, fields, key)
-        content = wire.encode_answer(operation, await act(call, request))
+        with guarding(secrets_of(request)):
+            content = wire.encode_answer(operation, await act(call, request))
         headers = {REPLAYED_HEADER: "true"} if call.replayed else None
         return Response(content, operation.status, headers, media_type="application/json")
 
