@@ -66,6 +66,7 @@ async def serve_api(settings: Settings, host: str, port: int, announce: Callable
 
     Raises ConfigurationError when the port cannot be had.
     """
+    import signal
     import socket
 
     import uvicorn
@@ -79,6 +80,9 @@ async def serve_api(settings: Settings, host: str, port: int, announce: Callable
             config = uvicorn.Config(app, access_log=False, server_header=False, log_config=None, lifespan="off")
             where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/api/v2"
             announce(f"Connectors API on {where} (any key of the form sk_live_ and 48 hex digits)")
+            # uvicorn ends on these by itself and then raises them again, when the files are still open.
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
             await uvicorn.Server(config).serve(sockets=[listener])
 
 

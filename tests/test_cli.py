@@ -151,6 +151,7 @@ def test_the_api_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         api.terminate()
         status = api.wait(timeout=10)
     assert status == 0 or sys.platform == "win32"
+    assert {path.name for path in tmp_path.iterdir()} == {"connectors.db", "encryption.key"} or sys.platform == "win32"
 
 
 def test_a_port_in_use_is_a_configuration_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
