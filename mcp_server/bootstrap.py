@@ -98,9 +98,12 @@ class LazyClient:
     async def ask(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
         """As `VideoVector.ask`; raises ConfigurationError too."""
         async with self._lock:
-            if self._client is None:
-                self._client = await self._stack.enter_async_context(open_client(self._settings))
-        return await self._client.ask(operation, request)
+            client = self._client or await self._open()
+        return await client.ask(operation, request)
+
+    async def _open(self) -> VideoVector:
+        self._client = await self._stack.enter_async_context(open_client(self._settings))
+        return self._client
 
     async def aclose(self) -> None:
         """Close what was opened."""

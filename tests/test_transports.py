@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from mcp import MCPError
+from mcp.server.lowlevel import Server
 from mcp_types import INVALID_PARAMS
 
-from mcp_server import __version__
+from mcp_server import __version__, transports
 from mcp_server.operations import OPERATIONS
 from tests.materials import ARGUMENTS
 from tests.sessions import DATA_DIR, ERAS, Json, Lines, connected, modern, speaking
@@ -247,3 +248,15 @@ def test_a_call_does_import_what_the_test_above_looks_for(embedded: dict[str, st
         assert serves(lines)
     imported = {line.rpartition("|")[2].strip() for line in said_on_stderr(lines).splitlines()}
     assert {"sqlalchemy", "httpx", "mcp_server.embedded"} <= imported
+
+
+@pytest.mark.anyio
+async def test_a_fault_that_is_not_a_vanished_client_is_not_kept_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    @asynccontextmanager
+    async def broken() -> AsyncGenerator[None]:
+        raise LookupError
+        yield
+
+    monkeypatch.setattr(transports, "stdio_server", broken)
+    with pytest.raises(LookupError):
+        await transports.serve_stdio(Server("any"))
