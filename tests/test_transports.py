@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import anyio
 import pytest
@@ -252,10 +252,8 @@ def test_a_call_does_import_what_the_test_above_looks_for(embedded: dict[str, st
 
 @pytest.mark.anyio
 async def test_a_fault_that_is_not_a_vanished_client_is_not_kept_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    @asynccontextmanager
-    async def broken() -> AsyncGenerator[None]:
+    def broken() -> NoReturn:
         raise LookupError
-        yield
 
     monkeypatch.setattr(transports, "stdio_server", broken)
     with pytest.raises(LookupError):
