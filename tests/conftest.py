@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator
 from tests.emulators.s3 import S3Emulator
@@ -32,3 +33,15 @@ def azure_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureEm
 def gcs_emulator() -> Iterator[GcsEmulator]:
     with GcsEmulator.running() as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="module", params=PROVIDERS)
+def provider(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def emulator(provider: str, request: pytest.FixtureRequest) -> Emulator:
+    running: Emulator = request.getfixturevalue(f"{provider}_emulator")
+    return running

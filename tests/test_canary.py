@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 
 from tests.canaries import ECHOES, Net, Parrot, odd_secret, repeating
-from tests.emulators import Emulator
+from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator, new_private_key, pem
 from tests.emulators.processes import free_port
 from tests.emulators.s3 import S3Emulator
 from tests.sessions import DATA_DIR, ERAS, Json, Lines, modern, speaking
 
-PROVIDERS = ("gcs", "s3", "azure")
 SECRETS = {"gcs": ("credentials_json",), "s3": ("aws_secret_access_key",), "azure": ("client_secret",)}
 CREDENTIALS = {
     "gcs": ("credentials_json",),

@@ -22,7 +22,6 @@ from videovector.resources import ConnectorsResource
 from tests.emulators import Emulator
 from tests.materials import API_KEY
 
-PROVIDERS = ("s3", "gcs", "azure")
 FILES = ("clips/a.mp4", "clips/b.MOV", "clips/deep/c.mp4", "clips/notes.txt", "other.mp4")
 
 
@@ -59,18 +58,6 @@ def sdk(kind: str, base_url: str, key: str = API_KEY) -> Generator[ConnectorsRes
         calling = videovector.AsyncVideoVector(api_key=key, base_url=base_url, max_retries=0)
         yield cast("ConnectorsResource", Blocking(calling.connectors, portal.call))
         portal.call(calling.close)
-
-
-@pytest.fixture(scope="module", params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="module")
-def emulator(provider: str, request: pytest.FixtureRequest) -> Emulator:
-    running: Emulator = request.getfixturevalue(f"{provider}_emulator")
-    return running
 
 
 @pytest.fixture(scope="module")

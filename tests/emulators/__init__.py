@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
+PROVIDERS = ("gcs", "s3", "azure")
+
 
 class Emulator(Protocol):
     """What the three have in common. `bucket_field` is the argument that a provider's bucket goes by."""

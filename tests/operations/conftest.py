@@ -12,13 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.emulators import Emulator
+from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator
 from tests.emulators.s3 import S3Emulator
 from tests.sessions import DATA_DIR, ERAS, Json, Session, connected
-
-PROVIDERS = ("gcs", "s3", "azure")
 
 
 @dataclass(frozen=True)
@@ -48,18 +46,6 @@ def anyio_backend() -> str:
 def era(request: pytest.FixtureRequest) -> str:
     name: str = request.param
     return name
-
-
-@pytest.fixture(scope="module", params=PROVIDERS)
-def provider(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="module")
-def emulator(provider: str, request: pytest.FixtureRequest) -> Emulator:
-    running: Emulator = request.getfixturevalue(f"{provider}_emulator")
-    return running
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.emulators import Emulator
-from tests.operations.conftest import PROVIDERS, settings_of
+from tests.emulators import PROVIDERS, Emulator
+from tests.operations.conftest import settings_of
 from tests.sessions import Session, connected
 
 pytestmark = pytest.mark.anyio

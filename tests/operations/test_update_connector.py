@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from mcp_server.operations import CREDENTIAL_FIELDS
-from tests.operations.conftest import PROVIDERS, Desk
+from tests.emulators import PROVIDERS
+from tests.operations.conftest import Desk
 from tests.sessions import Json
 
 pytestmark = pytest.mark.anyio

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 from mcp_server.embedded.storage import faults
 from mcp_server.embedded.storage.accounts import AzureAccount
+from mcp_server.embedded.storage.bearer import granted
 from mcp_server.embedded.storage.documents import NotTheDocument, json_object
-from mcp_server.embedded.storage.exchange import TOKEN_BYTES, Answer, Exchange, Message, split_endpoint
+from mcp_server.embedded.storage.exchange import Answer, Exchange
 from mcp_server.embedded.storage.faults import StorageFault
 from mcp_server.embedded.storage.tokens import Token
 from mcp_server.redaction import reveal_text
@@ -53,22 +54,11 @@ async def fetch_token(exchange: Exchange, account: AzureAccount, settings: Setti
 
     Raises StorageFault.
     """
-    origin, base = split_endpoint(settings.azure_authority_host or _AUTHORITY)
-    form = urlencode(
-        {
-            "grant_type": "client_credentials",
-            "client_id": account.client_id,
-            "client_secret": reveal_text(account.client_secret),
-            "scope": _SCOPE,
-        }
-    )
-    target = f"{base}/{account.tenant_id}/oauth2/v2.0/token"
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    message = Message("POST", origin, target, headers, form.encode(), TOKEN_BYTES)
-    answer = await exchange.answer(message)
-    if not answer.succeeded:
-        raise _fault(answer, place)
-    try:
-        return Token.issued(answer.body)
-    except NotTheDocument:
-        raise faults.unexpected_answer(message.host, "a token") from None
+    endpoint = f"{settings.azure_authority_host or _AUTHORITY}/{account.tenant_id}/oauth2/v2.0/token"
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": account.client_id,
+        "client_secret": reveal_text(account.client_secret),
+        "scope": _SCOPE,
+    }
+    return await granted(exchange, endpoint, form, partial(_fault, place=place))

@@ -1,14 +1,36 @@
-"""Requests with a bearer token. A refused token is renewed once; then the refusal is the answer."""
+"""Bearer tokens: asked for at a token endpoint, and sent with requests. A refused one is renewed once, not again."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import urlencode
 
-from mcp_server.embedded.storage.exchange import Answer, Exchange, Message, deadline
+from mcp_server.embedded.storage.documents import NotTheDocument
+from mcp_server.embedded.storage.exchange import TOKEN_BYTES, Answer, Exchange, Message, deadline, split_endpoint
+from mcp_server.embedded.storage.faults import StorageFault, unexpected_answer
 from mcp_server.embedded.storage.tokens import Token, Tokens
 
 _UNAUTHORIZED = 401
+
+
+async def granted(
+    exchange: Exchange, endpoint: str, form: Mapping[str, str], refused: Callable[[Answer], StorageFault]
+) -> Token:
+    """A new token for what the form proves; `refused` says what an error answer means.
+
+    Raises StorageFault.
+    """
+    origin, path = split_endpoint(endpoint)
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    message = Message("POST", origin, path or "/", headers, urlencode(form).encode(), TOKEN_BYTES)
+    answer = await exchange.answer(message)
+    if not answer.succeeded:
+        raise refused(answer)
+    try:
+        return Token.issued(answer.body)
+    except NotTheDocument:
+        raise unexpected_answer(message.host, "a token") from None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mcp_server.embedded.storage.objects import Action
+from mcp_server.errors import ConnectorError
 
 _CODE = re.compile("[A-Za-z0-9]{1,64}")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
@@ -21,18 +22,11 @@ _DOING: Mapping[Action, str] = {
 }
 
 
-class StorageFault(Exception):
-    """A storage did not do what was asked. Its texts are safe to show: no secret, nothing quoted from a provider."""
+class StorageFault(ConnectorError):
+    """A storage did not do what was asked. Its texts quote nothing from a provider."""
 
     def __init__(self, code: str, message: str, hint: str = "", *, retryable: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
-        self.retryable = retryable
-
-    def __str__(self) -> str:
-        return f"{self.message} {self.hint}".rstrip()
+        super().__init__(message, hint=hint, code=code, retryable=retryable)
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 from anyio import to_thread
 
 from mcp_server.embedded.storage import faults
+from mcp_server.embedded.storage.bearer import granted
 from mcp_server.embedded.storage.documents import NotTheDocument, json_object
-from mcp_server.embedded.storage.exchange import TOKEN_BYTES, Answer, Exchange, Message, split_endpoint
+from mcp_server.embedded.storage.exchange import Answer, Exchange
 from mcp_server.embedded.storage.faults import StorageFault
 from mcp_server.embedded.storage.tokens import Token
 from mcp_server.errors import InvalidArguments, Violation
@@ -103,18 +104,9 @@ async def fetch_token(exchange: Exchange, key: ServiceAccountKey, settings: Sett
     Raises StorageFault.
     """
     endpoint = _checked_endpoint(key, settings)
-    origin, path = split_endpoint(endpoint)
     assertion = await to_thread.run_sync(_assertion, key, endpoint)
-    form = urlencode({"grant_type": _GRANT_TYPE, "assertion": assertion})
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    message = Message("POST", origin, path or "/", headers, form.encode(), TOKEN_BYTES)
-    answer = await exchange.answer(message)
-    if not answer.succeeded:
-        raise _fault(answer, place)
-    try:
-        return Token.issued(answer.body)
-    except NotTheDocument:
-        raise faults.unexpected_answer(message.host, "a token") from None
+    form = {"grant_type": _GRANT_TYPE, "assertion": assertion}
+    return await granted(exchange, endpoint, form, partial(_fault, place=place))
 
 
 def _fault(answer: Answer, place: faults.Place) -> StorageFault:
