@@ -6,15 +6,19 @@ No I/O here, and no knowledge of operations: a secret is known by its type, and 
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo
 from pydantic_core import CoreSchema, core_schema
+
+from mcp_server.escapes import readings
 
 MARKER = "[redacted]"
 _REVEAL: dict[str, bool] = {"reveal": True}
@@ -97,31 +101,51 @@ def _base64_cores(secret: str) -> Iterator[str]:
             yield from (core, core.replace("+", "-").replace("/", "_"))
 
 
-_LETTER_ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f"}
+@dataclass(frozen=True, repr=False)
+class _Needles:
+    """What to look for in a text whose escapes are undone: the secrets as they are, and cores of their base64."""
+
+    plain: frozenset[str]
+    base64: frozenset[str]
+
+    @classmethod
+    def of(cls, secrets: Iterable[str]) -> _Needles:
+        given = [secret for secret in secrets if secret.strip()]
+        pieces = {piece for secret in given for piece in _pieces(secret)}
+        whole = {*given, *(json.dumps(secret)[1:-1] for secret in given)}
+        cores = frozenset(core for secret in whole for core in _base64_cores(secret))
+        return cls(frozenset(pieces | {piece.replace(" ", "+") for piece in pieces}), cores)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where in the text they stand; of a base64 core also the up to four characters on each side of its groups."""
+        for needle in self.plain:
+            yield from _found(needle, text)
+        for core in self.base64:
+            for start, end in _found(core, text):
+                left = len(_BASE64_END.split(text[max(0, start - 4) : start])[-1])
+                right = len(_BASE64_END.split(text[end : end + 4])[0])
+                yield start - left, end + right
 
 
-@lru_cache(maxsize=1024)
-def _character(char: str) -> str:
-    """A pattern of a character as it is, escaped by JSON (also twice) or percent-encoded; of a letter, as it is."""
-    if char.isascii() and char.isalnum():
-        return char
-    units = char.encode("utf-16-be", errors="surrogatepass").hex()
-    octets = char.encode(errors="surrogatepass").hex()
-    forms = [
-        rf"\\*{re.escape(char)}",
-        "".join(rf"\\+u(?i:{units[at : at + 4]})" for at in range(0, len(units), 4)),
-        "".join(rf"%(?:25)*(?i:{octets[at : at + 2]})" for at in range(0, len(octets), 2)),
-    ]
-    forms += [rf"\\+{_LETTER_ESCAPES[char]}"] if char in _LETTER_ESCAPES else []
-    forms += [r"\+"] if char == " " else []
-    return f"(?:{'|'.join(forms)})"
+_BASE64_END = re.compile("[^A-Za-z0-9+/_=-]")
 
 
-def _pattern(secrets: Iterable[str]) -> re.Pattern[str] | None:
-    pieces = {piece for secret in secrets if secret.strip() for piece in _pieces(secret)}
-    forms = pieces | {core for piece in pieces for core in _base64_cores(piece)}
-    longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join("".join(map(_character, form)) for form in longest_first)) if forms else None
+def _found(needle: str, text: str) -> Iterator[tuple[int, int]]:
+    start = text.find(needle)
+    while start >= 0:
+        yield start, start + len(needle)
+        start = text.find(needle, start + len(needle))
+
+
+def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """The text with one marker for each run of overlapping spans."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        if start >= done:
+            pieces += (text[done:start], MARKER)
+        done = max(done, end)
+    return "".join([*pieces, text[done:]])
 
 
 class Scrubber:
@@ -131,13 +155,18 @@ class Scrubber:
         self._secrets = tuple(secrets)
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
+    def _needles(self) -> _Needles:
         """Made for the first text: most calls log and refuse nothing."""
-        return _pattern(self._secrets)
+        return _Needles.of(self._secrets)
 
     def text(self, text: str) -> str:
-        """The text with a marker in place of each secret."""
-        return self._pattern.sub(MARKER, text) if self._pattern else text
+        """The text with a marker in place of each secret. Linear in the text."""
+        if not self._secrets:
+            return text
+        spans = {
+            reading.span(start, end) for reading in readings(text) for start, end in self._needles.spans(reading.text)
+        }
+        return _replaced(text, spans) if spans else text
 
     def value(self, value: Any) -> Any:
         """The JSON value with every string of it, keys too, scrubbed."""

@@ -257,3 +257,11 @@ def test_a_log_line_is_scrubbed_by_the_formatter_that_asks() -> None:
     record = logging.LogRecord("x", logging.ERROR, __file__, 1, "failed with %s", (SECRET,), None)
     with guarding([SECRET, SERVICE_ACCOUNT]):
         assert scrub_active(logging.Formatter().format(record)) == f"failed with {MARKER}"
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_nothing_of_a_secret_is_left_beside_its_marker_in_base64(*, quoted: bool) -> None:
+    secret = f'{made("tail")}"\\'
+    encoded = base64.b64encode(f"id:{json.dumps(secret)}".encode()).decode()
+    text = urllib.parse.quote(encoded, safe="") if quoted else encoded
+    assert redact(f"Basic {text} end", [secret]) == f"Basic aWQ6{MARKER} end"  # what is left says id:
