@@ -77,13 +77,23 @@ async def serve_api(settings: Settings, host: str, port: int, announce: Callable
         raise ConfigurationError(f"--port: cannot listen on {host} port {port}: {error}") from None
     with listener:
         async with open_api(settings, authenticate=True) as app:
-            config = uvicorn.Config(app, access_log=False, server_header=False, log_config=None, lifespan="off")
+            config = uvicorn.Config(
+                app,
+                access_log=False,
+                server_header=False,
+                log_config=None,
+                lifespan="off",
+                timeout_graceful_shutdown=10,
+            )
             where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/api/v2"
             announce(f"Connectors API on {where} (any key of the form sk_live_ and 48 hex digits)")
-            # uvicorn ends on these by itself and then raises them again, when the files are still open.
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, signal.SIG_IGN)
+            # uvicorn ends on SIGTERM by itself and then raises it again, when the files are still to be closed.
+            signal.signal(signal.SIGTERM, _already_ending)
             await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _already_ending(*_: object) -> None:
+    """Nothing is left to do for the signal."""
 
 
 class LazyClient:

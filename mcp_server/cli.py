@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import gc
 import json
 import logging
-import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mcp_server.demo import Step
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
@@ -62,12 +63,15 @@ def run(arguments: Sequence[str]) -> int:
         settings = load({name: given[name] for name in DESCRIPTIONS if name in given})
         _, command = COMMANDS[options.command or ""]
         _log_to_stderr()
-        _end_on_signals()
+        if command is not _stdio:
+            signal.signal(signal.SIGTERM, _interrupt)
         with guarding(_own_secrets(settings)):
             return command(settings, options)
     except ConfigurationError as error:
         print(f"videovector-connectors: {error}", file=sys.stderr)
         return USAGE_ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -88,15 +92,13 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     try:
         options, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
-        # Its message repeats the value, which may be the secret of a mistyped setting; so may an unknown word.
+        # Its message repeats the value, which may be a mistyped setting's secret. So may an unknown word be, below.
         parser.error(f"wrong or missing value of {error.argument_name}")
     if unknown:
-        parser.error(f"unknown argument {' '.join(_names(unknown))}".rstrip())
+        name = unknown[0].split("=")[0][:24]
+        near = difflib.get_close_matches(name, [flag_name(each) for each in DESCRIPTIONS], n=1)
+        parser.error(f"unknown argument{f', did you mean {near[0]}?' if near else ''}")
     return options
-
-
-def _names(arguments: Sequence[str]) -> list[str]:
-    return [argument.split("=")[0] for argument in arguments if argument.startswith("--")]
 
 
 def _log_to_stderr() -> None:
@@ -105,14 +107,8 @@ def _log_to_stderr() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
-def _exit_at_once(*_: object) -> None:
-    """End the process: a thread that waits on stdin cannot be cancelled, and every file is whole at any moment."""
-    os._exit(0)
-
-
-def _end_on_signals() -> None:
-    signal.signal(signal.SIGTERM, _exit_at_once)
-    signal.signal(signal.SIGINT, _exit_at_once)
+def _interrupt(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 def _own_secrets(settings: Settings) -> list[str]:
@@ -133,6 +129,7 @@ def _stdio(settings: Settings, _: argparse.Namespace) -> int:
 
     gc.enable()
     gc.freeze()
+    signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
     if sys.stdin.isatty():
         print("MCP server on stdin and stdout, waiting for a client (Ctrl-D ends; --help explains).", file=sys.stderr)
     anyio.run(serve)
@@ -171,22 +168,22 @@ def _demo(_: Settings, __: argparse.Namespace) -> int:
     return anyio.run(_show, demo.story)
 
 
-async def _show(story: Callable[[], AsyncGenerator[Step]]) -> int:
+async def _show(story: Callable[[Callable[[Step], None]], Awaitable[None]]) -> int:
     """Print each call and what the model would see of it; the status is 1 when a call failed."""
-    from contextlib import aclosing
-
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(highlight=False, soft_wrap=True)
     console.print("A local S3 emulator, this server over stdio, an MCP client. The model would see:\n", style="bold")
-    failed = False
-    async with aclosing(story()) as steps:
-        async for step in steps:
-            failed |= step.failed
-            console.print(f"[bold cyan]{step.tool}[/] [dim]{escape(json.dumps(step.arguments))}[/]")
-            console.print(step.text + "\n", style="red" if step.failed else "green", markup=False)
-    return int(failed)
+    failures: list[Step] = []
+
+    def show(step: Step) -> None:
+        failures.extend([step] if step.failed else [])
+        console.print(f"[bold cyan]{step.tool}[/] [dim]{escape(json.dumps(step.arguments))}[/]")
+        console.print(step.text + "\n", style="red" if step.failed else "green", markup=False)
+
+    await story(show)
+    return int(bool(failures))
 
 
 COMMANDS: Mapping[str, tuple[str, Command]] = MappingProxyType(

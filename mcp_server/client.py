@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 import anyio
 import httpx
@@ -21,7 +22,7 @@ from mcp_server.connectors import Connectors
 from mcp_server.errors import ApiMisbehaved, ApiUnreachable, ConfigurationError
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.redaction import Secret, guarding, reveal_text, secrets_of
-from mcp_server.settings import DEFAULT_BASE_URL
+from mcp_server.settings import DEFAULT_BASE_URL, LOOPBACK_HOSTS
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_ERROR_BYTES = 64 * 1024
@@ -98,7 +99,13 @@ class VideoVector:
         headers = {"Accept": "application/json", "User-Agent": f"videovector-connectors/{__version__}"}
         headers |= {"X-API-Key": key} if key else {}
         self._http = httpx.AsyncClient(
-            base_url=base_url, headers=headers, timeout=timeout, verify=verify, transport=transport
+            base_url=base_url,
+            headers=headers,
+            timeout=timeout,
+            verify=verify,
+            transport=transport,
+            # A proxy of the environment is for other hosts: it must not get what is for this machine.
+            trust_env=urlsplit(base_url).hostname not in LOOPBACK_HOSTS,
         )
         self.connectors = Connectors(self.ask)
 
@@ -184,7 +191,7 @@ async def _bounded_body(response: httpx.Response) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             raise ApiMisbehaved(
                 f"The Connectors API's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
-                hint="Ask for less, with a narrower prefix or pattern.",
+                hint="If it is a listing, ask for less: a narrower prefix or pattern.",
                 code="answer_too_large",
             )
     return bytes(body)

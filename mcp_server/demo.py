@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -111,8 +111,8 @@ def _wait_for(http: httpx.Client, process: subprocess.Popen[bytes]) -> None:
     raise ConfigurationError("the S3 emulator of the demo did not start")
 
 
-async def story() -> AsyncGenerator[Step]:
-    """Run the calls of the main job, each as soon as its predecessor's result is known.
+async def story(report: Callable[[Step], None]) -> None:
+    """Make the calls of the main job, and report each as soon as it was answered; a failed creation ends the story.
 
     Raises ConfigurationError as `s3_emulator` does.
     """
@@ -120,29 +120,38 @@ async def story() -> AsyncGenerator[Step]:
         settings = {environment_name("s3_endpoint"): emulator.endpoint, environment_name("data_dir"): folder}
         server = StdioServerParameters(command=sys.executable, args=["-m", "mcp_server"], env=settings)
         async with Client(server) as client:
-            creation = {
-                "name": "Archive S3",
-                "bucket": BUCKET,
-                "region": "us-east-1",
-                "aws_access_key_id": emulator.access_key_id,
-                "aws_secret_access_key": emulator.secret_access_key,
-                "scopes": ["import", "export"],
-                "export_base_path": "exports/review",
-            }
-            created = await client.call_tool("create_s3_connector", creation)
-            yield _step("create_s3_connector", creation, created)
-            if created.is_error:
-                return
-            one: dict[str, Any] = {"connector_id": created.structured_content["connector_id"]}
-            calls: tuple[tuple[str, dict[str, Any]], ...] = (
-                ("test_connector", one),
-                ("browse_connector_files", {**one, "pattern": "*.mp4"}),
-                ("update_connector", {**one, "name": "Archive S3 (read only)", "scopes": ["import"]}),
-                ("delete_connector", one),
-                ("list_connectors", {}),
-            )
-            for tool, arguments in calls:
-                yield _step(tool, arguments, await client.call_tool(tool, arguments))
+
+            async def call(tool: str, arguments: dict[str, Any]) -> CallToolResult:
+                result = await client.call_tool(tool, arguments)
+                report(_step(tool, arguments, result))
+                return result
+
+            created = await call("create_s3_connector", _creation(emulator))
+            if not created.is_error:
+                for tool, arguments in _further_calls({"connector_id": created.structured_content["connector_id"]}):
+                    await call(tool, arguments)
+
+
+def _creation(emulator: Emulator) -> dict[str, Any]:
+    return {
+        "name": "Archive S3",
+        "bucket": BUCKET,
+        "region": "us-east-1",
+        "aws_access_key_id": emulator.access_key_id,
+        "aws_secret_access_key": emulator.secret_access_key,
+        "scopes": ["import", "export"],
+        "export_base_path": "exports/review",
+    }
+
+
+def _further_calls(one: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...]:
+    return (
+        ("test_connector", one),
+        ("browse_connector_files", {**one, "pattern": "*.mp4"}),
+        ("update_connector", {**one, "name": "Archive S3 (read only)", "scopes": ["import"]}),
+        ("delete_connector", one),
+        ("list_connectors", {}),
+    )
 
 
 def _step(tool: str, arguments: Mapping[str, Any], result: CallToolResult) -> Step:

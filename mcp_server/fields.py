@@ -105,11 +105,15 @@ GcsBucket = Annotated[
         )
     ),
 ]
-Region = Annotated[
-    str,
-    _STRIPPED,
-    AfterValidator(_matching("(?=.{1,32}$)[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", "an AWS region such as us-east-1")),
-]
+_REGION = "(?=.{1,32}$)[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}"
+Region = Annotated[str, _STRIPPED, AfterValidator(_matching(_REGION, "an AWS region such as us-east-1"))]
+
+
+def is_region(text: str) -> bool:
+    """Whether the text looks like an AWS region."""
+    return re.fullmatch(_REGION, text) is not None
+
+
 AccessKeyId = Annotated[
     str,
     _STRIPPED,

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,6 +50,8 @@ class Request(BaseModel):
     """Arguments of one operation; unknown ones are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True, hide_input_in_errors=True)
+    FIXED: ClassVar[frozenset[str]] = frozenset()
+    """Names that a caller may expect here, of things that cannot be changed."""
 
     @classmethod
     def broken_combinations(cls, given: Mapping[str, object]) -> Iterator[Violation]:

@@ -162,6 +162,8 @@ GET_CONNECTOR = Operation(
 class UpdateConnector(Request):
     """Arguments of update_connector; what is absent stays. Credentials are replaced whole."""
 
+    FIXED = frozenset({"provider", "bucket", "region", "gcp_project_id", "storage_account", "container"})
+
     connector_id: ConnectorId
     name: ConnectorName | None = Field(default=None, description="1-100 characters")
     scopes: Scopes | None = None

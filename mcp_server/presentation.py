@@ -85,6 +85,7 @@ class FileListing(Resource):
     total_files: int
     total_bytes: int
     truncated: bool = Field(description="Whether files holds fewer than total_files")
+    next_step: str | None = None
     files: list[FileRow]
 
 
@@ -123,21 +124,31 @@ def one_connector(_: GetConnector | UpdateConnector, connector: Connector) -> Co
 
 
 _BY_API = "access, by the API's own test"
+_AFTER_FAILED_TEST = (
+    "Do what the error says, then test again. New credentials, scopes or folder: update_connector. "
+    "Another bucket, container, account or region: create a new connector, these are fixed."
+)
+
+
+def _after_test(checked: Sequence[str]) -> str:
+    only_exports = not any("list" in step or step == _BY_API for step in checked)
+    return "Ready for exports." if only_exports else "Call browse_connector_files to see the files."
 
 
 def test_report(request: TestConnector, result: TestResult) -> TestReport:
     """What was checked, and what to do next."""
-    if result.success:
-        next_step = "Call browse_connector_files to see the files."
-    else:
-        next_step = "Correct what the error names (update_connector for new credentials), then test again."
+    checked = result.checked or ([_BY_API] if result.success else [])
     return TestReport(
         success=result.success,
-        checked=result.checked or ([_BY_API] if result.success else []),
+        checked=checked,
         error_message=result.error_message,
-        next_step=next_step,
+        next_step=_after_test(checked) if result.success else _AFTER_FAILED_TEST,
         idempotency_key=request.idempotency_key or "",
     )
+
+
+_NARROW = "Narrow prefix or pattern to see the others."
+_NOTHING_MATCHED = "Nothing matched. A prefix is the start of whole keys: no / before it, and one at a folder's end."
 
 
 def file_listing(_: BrowseConnectorFiles, files: list[CloudFile]) -> FileListing:
@@ -147,6 +158,7 @@ def file_listing(_: BrowseConnectorFiles, files: list[CloudFile]) -> FileListing
         total_files=len(files),
         total_bytes=sum(file.size_bytes for file in files),
         truncated=len(shown) < len(files),
+        next_step=_NOTHING_MATCHED if not files else _NARROW if len(shown) < len(files) else None,
         files=shown,
     )
 
@@ -223,8 +235,13 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET) -> str:
-    """What went wrong, what to do next, and the marks by which to find it; scrubbed."""
-    marks = {"code": error.code, "request_id": error.request_id, "retry": "yes" if error.retryable else "no"}
+def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET, idempotency_key: str = "") -> str:
+    """What went wrong, what to do next, and the marks by which to find or repeat the call; scrubbed."""
+    marks = {
+        "code": error.code,
+        "request_id": error.request_id,
+        "retry": "yes" if error.retryable else "no",
+        "idempotency_key": idempotency_key,
+    }
     last = ", ".join(f"{name}: {mark}" for name, mark in marks.items() if mark)
     return "\n".join(visible(scrubber.text(line)) for line in (error.message, error.hint, last) if line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +19,12 @@ def rendered() -> dict[str, str]:
 
 
 def write(folder: Path = FOLDER) -> int:
-    """Make the folder hold exactly the rendered files; returns how many there are."""
+    """Make the folder hold the rendered files and no other JSON file; returns how many there are."""
     files = rendered()
     folder.mkdir(parents=True, exist_ok=True)
-    for stray in _present(folder) - files.keys():
-        path = folder / stray
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for stray in folder.glob("*.json"):
+        if stray.name not in files:
+            stray.unlink()
     for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return len(files)

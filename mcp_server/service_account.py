@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from mcp_server.redaction import SERIALIZED_AS_MARKER, Secret
 
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"
+_PEM = re.compile(r"\s*-----BEGIN (RSA )?PRIVATE KEY-----[A-Za-z0-9+/=\s]{1,16000}-----END (RSA )?PRIVATE KEY-----\s*")
 REQUIRED_FIELDS = ("project_id", "private_key_id", "private_key", "client_email", "token_uri")
 
 
@@ -31,8 +32,8 @@ def _faults(key: Mapping[str, object]) -> Iterator[str]:
         if not isinstance(value, str) or not value.strip():
             yield f"{name} is missing"
     private_key = key.get("private_key")
-    if isinstance(private_key, str) and not re.fullmatch(r"\s*-----BEGIN [ -~\s]{1,16000}", private_key):
-        yield "private_key must be a PEM block of at most 16 KB"
+    if isinstance(private_key, str) and not _PEM.fullmatch(private_key):
+        yield "private_key must be a PEM block (BEGIN PRIVATE KEY) of at most 16 KB"
 
 
 def _json_text(value: Any) -> str:

@@ -78,10 +78,14 @@ def _path(text: str) -> Path:
     raise RuleBroken("the path of a file or folder")
 
 
-def _existing_file(text: str) -> Path:
+def _certificates(text: str) -> Path:
+    import ssl
+
     path = _path(text)
-    if not os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for a name that is too long
-        raise RuleBroken("the path of a PEM file that exists")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ssl.SSLError):
+        raise RuleBroken("the path of a PEM file with certificates") from None
     return path
 
 
@@ -133,7 +137,7 @@ class Settings:
     azure_endpoint: str | None = _row("Endpoint instead of Azure Blob Storage", _http_url)
     azure_authority_host: str | None = _row("Token authority instead of Entra ID", _http_url)
     gcs_token_uri: str | None = _row("Token endpoint instead of Google's", _http_url)
-    ca_file: Path | None = _row("PEM file of further certificate authorities", _existing_file)
+    ca_file: Path | None = _row("PEM file of further certificate authorities", _certificates)
 
     @property
     def data_folder(self) -> Path:

@@ -23,6 +23,7 @@ from mcp_server.resources import Connector
 
 logger = logging.getLogger(__name__)
 
+_SEE_LOG = "Its log on stderr says where."
 ViewT = TypeVar("ViewT", bound=BaseModel)
 
 
@@ -67,12 +68,14 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             answer = await ask(self.operation, request)
             data = presentation.structured(self.present(request, answer), scrubber)
             text = TextContent(type="text", text=presentation.compact(data))
-        except ConnectorError as error:
-            return _failed(presentation.error_text(error, scrubber))
+        except ConnectorError as known:
+            error = known
         except Exception:
             logger.exception("%s failed unexpectedly", self.operation.name)
-            return _failed("The server failed unexpectedly. Its log on stderr says where.\ncode: internal_error")
-        return CallToolResult(content=[text], structured_content=data)
+            error = ConnectorError("The server failed unexpectedly.", hint=_SEE_LOG, code="internal_error")
+        else:
+            return CallToolResult(content=[text], structured_content=data)
+        return _failed(presentation.error_text(error, scrubber, wire.idempotency_key(request)))
 
 
 def _failed(text: str) -> CallToolResult:

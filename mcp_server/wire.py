@@ -38,9 +38,6 @@ class Message:
     files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
 
 
-# ---- arguments to a request --------------------------------------------------------------------------------------
-
-
 def parse(
     operation: Operation[RequestT, AnswerT], arguments: object, called: Mapping[str, str] | None = None
 ) -> RequestT:
@@ -53,9 +50,10 @@ def parse(
         raise InvalidArguments((Violation("", "the arguments must be a JSON object"),))
     given = cast("dict[str, object]", arguments)
     fields = operation.request.model_fields
-    cleaned = {name: value for name, value in given.items() if name in fields and not _unset(value)}
-    violations = [_unknown(name, fields) for name in given if name not in fields]
-    violations += operation.request.broken_combinations(cleaned)
+    set_ones = {name: value for name, value in given.items() if not _unset(value)}
+    cleaned = {name: value for name, value in set_ones.items() if name in fields}
+    violations = [_unknown(name, operation.request) for name in given if name not in fields]
+    violations += operation.request.broken_combinations(set_ones)
     try:
         request = operation.request.model_validate(cleaned)
     except ValidationError as error:
@@ -72,7 +70,10 @@ def _unset(value: object) -> bool:
     return value is None or value == ""
 
 
-def _unknown(name: str, fields: Mapping[str, object]) -> Violation:
+def _unknown(name: str, request: type[Request]) -> Violation:
+    fields = request.model_fields
+    if name in request.FIXED:
+        return Violation(name, "cannot be changed: create a new connector for another")
     shown = name if re.fullmatch("[A-Za-z_]{1,30}", name) else "(a name)"  # a key may stand where a name should
     near = difflib.get_close_matches(name[:80], list(fields), n=1)
     allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(fields) or 'none'}"
@@ -104,20 +105,18 @@ def _violation(fault: ErrorDetails, called: Mapping[str, str]) -> Violation:
     return Violation(where, rule.format(**context))
 
 
-# ---- the client's end --------------------------------------------------------------------------------------------
-
-
 def keyed(operation: Operation[RequestT, AnswerT], request: RequestT) -> RequestT:
     """The request with an idempotency key, where its operation takes one: the caller's, or one made here."""
-    if not operation.keyed or _idempotency_key(request):
+    if not operation.keyed or idempotency_key(request):
         return request
     verb, noun = operation.name.split("_")[:2]
     prefix = f"connector-{verb}" if noun == "connector" else f"connector-{verb}-{noun}"
     return request.model_copy(update={"idempotency_key": f"{prefix}:{uuid4().hex}"})
 
 
-def _idempotency_key(request: BaseModel) -> str | None:
-    return getattr(request, "idempotency_key", None)
+def idempotency_key(request: BaseModel) -> str:
+    """The request's key, empty where it has none."""
+    return getattr(request, "idempotency_key", None) or ""
 
 
 def encode_request(operation: Operation[RequestT, AnswerT], request: RequestT) -> Message:
@@ -179,7 +178,7 @@ def _misbehaved(what: str, request_id: str) -> ApiMisbehaved:
     )
 
 
-_HINTS: Mapping[int, str] = {
+HINTS: Mapping[int, str] = {
     401: "Check VIDEOVECTOR_API_KEY.",
     403: "The API key lacks the scope for this operation: use a key with it.",
     404: "List the connectors for the ids that exist.",
@@ -188,7 +187,7 @@ _HINTS: Mapping[int, str] = {
     429: "Wait, then call again.",
 }
 _SERVER_HINT = "Call again later."
-_CLIENT_HINT = "Look at the connector with get_connector, then correct the call."
+_CLIENT_HINT = "Correct the call; list_connectors tells what exists."
 
 
 def decode_error(
@@ -203,7 +202,7 @@ def decode_error(
         status,
         _text(error.get("code")) or _text(error.get("error_code")) or f"http_{status}",
         _refusal(status, _text(error.get("message")) or _text(detail), violations),
-        hint=_text(details.get("hint")) or _HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
+        hint=_text(details.get("hint")) or HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
         request_id=_text(error.get("request_id")) or request_id,
         violations=violations,
     )
@@ -247,9 +246,6 @@ def _fastapi_rules(detail: object) -> Iterator[Violation]:
     for entry in map(_mapping, _entries(detail)):
         where = [str(step) for step in _entries(entry.get("loc")) if step not in ("body", "path", "query")]
         yield Violation(".".join(where)[:100], _text(entry.get("msg"))[:200] or "is not valid")
-
-
-# ---- the server's end --------------------------------------------------------------------------------------------
 
 
 def decode_request(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import signal
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -45,3 +47,15 @@ def provider(request: pytest.FixtureRequest) -> str:
 def emulator(provider: str, request: pytest.FixtureRequest) -> Emulator:
     running: Emulator = request.getfixturevalue(f"{provider}_emulator")
     return running
+
+
+@pytest.fixture
+def process_state() -> Generator[None]:
+    """`run` belongs to a process of its own; what it sets for the whole process is set back."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    log = logging.getLogger()
+    kept = (log.handlers[:], log.level)
+    yield
+    log.handlers[:], log.level = kept
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -108,14 +108,6 @@ async def test_the_authorities_of_the_operators_file_are_trusted_and_others_are_
                 await client.connectors.list()
 
 
-async def test_a_file_of_authorities_that_is_none_is_a_configuration_error(tmp_path: Path) -> None:
-    (tmp_path / "ca.pem").write_text("not a certificate", encoding="utf-8")
-    _, settings = keyed("https://127.0.0.1:9", ca_file=str(tmp_path / "ca.pem"))
-    with pytest.raises(ConfigurationError, match=r"CA_FILE|ca-file"):
-        async with bootstrap.open_client(settings):
-            """Not reached."""
-
-
 # ---- without one -------------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Generator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
@@ -24,16 +24,7 @@ from mcp_server.settings import DESCRIPTIONS, flag_name
 COMMAND = [sys.executable, "-m", "mcp_server"]
 
 
-@pytest.fixture(autouse=True)
-def process_state() -> Generator[None]:
-    """`run` belongs to a process of its own; what it sets for the whole process is set back."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    log = logging.getLogger()
-    kept = (log.handlers[:], log.level)
-    yield
-    log.handlers[:], log.level = kept
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("process_state")
 
 
 def ran(
@@ -88,13 +79,13 @@ def test_a_wrong_value_ends_the_start_with_one_line_that_names_it(
     assert named in ended.stderr
 
 
-def test_a_mistyped_flag_is_named_but_what_follows_it_is_not_repeated() -> None:
+def test_a_mistyped_flag_is_corrected_and_what_follows_it_not_repeated() -> None:
     secret = secrets.token_hex(24)
-    for arguments in (["--api-kee", secret], [f"--api-kee={secret}"], ["demo", secret]):
+    for arguments in (["--api-kee", secret], [f"--api-kee={secret}"], [f"--api-key{secret}"], ["demo", secret]):
         ended = ran(*arguments)
         assert ended.returncode == 2
         assert secret not in ended.stderr + ended.stdout
-    assert "--api-kee" in ran(f"--api-kee={secret}").stderr
+    assert "did you mean --api-key?" in ran(f"--api-kee={secret}").stderr
 
 
 def test_the_end_of_stdin_ends_the_server_with_status_0_and_nothing_on_stdout(tmp_path: Path) -> None:
@@ -186,19 +177,46 @@ def test_log_lines_and_their_tracebacks_hold_no_guarded_secret(capsys: pytest.Ca
     assert "saw [redacted]" in shown
 
 
-def steps(*, failed: bool) -> AsyncGenerator[Step]:
-    async def generate() -> AsyncGenerator[Step]:
-        yield Step("list_connectors", {"note": "[bold]"}, "total: 0 [red]", failed=failed)
-
-    return generate()
-
-
 @pytest.mark.parametrize("failed", [False, True])
 def test_the_demo_prints_each_call_and_its_text_as_they_are(
     *, failed: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mcp_server.demo.story", lambda: steps(failed=failed))
+    async def story(report: Callable[[Step], None]) -> None:
+        report(Step("list_connectors", {"note": "[bold]"}, "total: 0 [red]", failed=failed))
+
+    monkeypatch.setattr("mcp_server.demo.story", story)
     assert cli.run(["demo"]) == int(failed)
     shown = capsys.readouterr().out
     assert 'list_connectors {"note": "[bold]"}' in shown
     assert "total: 0 [red]" in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without telling it")
+def test_an_interrupted_demo_ends_its_emulator_and_says_so_in_its_status() -> None:
+    with subprocess.Popen([*COMMAND, "demo"], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        while "create_s3_connector" not in demo.stdout.readline():
+            pass
+        emulators = children(demo.pid)
+        demo.terminate()
+        demo.stdout.read()
+    assert demo.returncode == cli.INTERRUPTED
+    assert emulators
+    assert not [pid for pid in emulators if Path(f"/proc/{pid}/cmdline").exists() and b"moto" in cmdline(pid)]
+
+
+def cmdline(pid: str) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def children(pid: int) -> list[str]:
+    """The processes that a process has started, where the system tells."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without telling it")
+def test_a_signal_ends_a_starting_server_with_status_0_too(tmp_path: Path) -> None:
+    starting = "import mcp_server.__main__ as m, os, signal, sys; sys.modules['mcp_server.cli'] = m; {}; m.main()"
+    tell = "m.run = lambda _: os.kill(os.getpid(), signal.SIGTERM) or 1"
+    ended = subprocess.run([sys.executable, "-c", starting.format(tell)], cwd=tmp_path, check=False)
+    assert ended.returncode == 0

@@ -730,3 +730,17 @@ async def test_nothing_secret_is_logged(api: LocalApi, pauses: list[float], capl
 async def test_a_client_prints_without_its_key(value: Callable[[object], str]) -> None:
     async with VideoVector(api_key=API_KEY) as client:
         assert API_KEY not in value(client)
+
+
+# ---- proxies -----------------------------------------------------------------------------------------------------
+
+
+async def test_a_proxy_of_the_environment_gets_nothing_that_is_for_this_machine(
+    api: LocalApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    api.answers_for("list_connectors")
+    async with _client(api, max_retries=0) as client:
+        assert await _ask(client, "list_connectors")
+    assert len(api.received) == 1

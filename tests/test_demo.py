@@ -11,6 +11,8 @@ import pytest
 
 from mcp_server import cli, demo
 
+pytestmark = pytest.mark.usefixtures("process_state")
+
 
 def test_the_demo_creates_tests_browses_changes_and_deletes_a_connector() -> None:
     shown = subprocess.run([sys.executable, "-m", "mcp_server", "demo"], capture_output=True, text=True, check=False)
@@ -57,5 +59,6 @@ def test_an_emulator_that_does_not_start_is_said_so(
 @pytest.mark.anyio
 async def test_a_refused_creation_ends_the_story(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "BUCKET", "Not_A_Bucket")
-    steps = [step async for step in demo.story()]
+    steps: list[demo.Step] = []
+    await demo.story(steps.append)
     assert [(step.tool, step.failed) for step in steps] == [("create_s3_connector", True)]

@@ -211,3 +211,36 @@ def test_invalid_arguments_are_told_with_their_rules() -> None:
     text = error_text(InvalidArguments((Violation("bucket", "is required"), Violation("name", "must not be empty"))))
     assert "bucket: is required; name: must not be empty" in text
     assert "code: validation_error, retry: no" in text
+
+
+# ---- next steps --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("checked", "next_step"),
+    [
+        (["list objects", "read an object"], "browse_connector_files"),
+        (["write a probe object", "delete the probe object"], "Ready for exports"),
+        ([], "browse_connector_files"),
+    ],
+)
+def test_a_passed_test_names_a_next_call_that_can_work(checked: list[str], next_step: str) -> None:
+    report = presentation.test_report(_request("test_connector"), TestResult(success=True, checked=checked))
+    assert next_step in report.next_step
+
+
+def test_a_failed_test_says_what_an_update_can_and_cannot_correct() -> None:
+    report = presentation.test_report(_request("test_connector"), TestResult(success=False, error_message="No bucket."))
+    assert "update_connector" in report.next_step
+    assert "create a new connector" in report.next_step
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "Nothing matched"), (101, "Narrow prefix or pattern")])
+def test_a_listing_that_shows_too_little_says_how_to_see_more(count: int, said: str) -> None:
+    view = file_listing(_request("browse_connector_files"), _files(count))
+    assert view.next_step is not None
+    assert said in view.next_step
+
+
+def test_a_whole_listing_needs_no_next_step() -> None:
+    assert "next_step" not in structured(file_listing(_request("browse_connector_files"), _files(100)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import certifi
 import platformdirs
 import pytest
 from hypothesis import example, given
@@ -35,7 +36,7 @@ GOOD: dict[str, tuple[str, Any]] = {
     "azure_endpoint": ("https://[::1]:10000/devstoreaccount1", "https://[::1]:10000/devstoreaccount1"),
     "azure_authority_host": ("https://login.example.com", "https://login.example.com"),
     "gcs_token_uri": ("https://token.example.com/token", "https://token.example.com/token"),
-    "ca_file": (__file__, Path(__file__)),
+    "ca_file": (certifi.where(), Path(certifi.where())),
 }
 NAMES = tuple(GOOD)
 VARIABLES = [(name, environment_name(name)) for name in NAMES]
@@ -155,7 +156,15 @@ BAD: dict[str, list[str]] = {
     ],
     "encryption_key": BAD_KEYS,
     **{name: BAD_URLS for name in NAMES if name.endswith(("endpoint", "authority_host", "token_uri"))},
-    "ca_file": [MARK, f"{MARK}\x00", f"{MARK}/" * 1_000, ".", f"~no-such-user-{MARK}/x", f"{__file__}/{MARK}"],
+    "ca_file": [
+        MARK,
+        __file__,
+        f"{MARK}\x00",
+        f"{MARK}/" * 1_000,
+        ".",
+        f"~no-such-user-{MARK}/x",
+        f"{__file__}/{MARK}",
+    ],
 }
 CASES = [(name, text) for name, texts in BAD.items() for text in texts]
 
@@ -249,7 +258,7 @@ def test_a_database_is_a_file(url: str, kept: str) -> None:
 def test_a_home_folder_may_be_said_with_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
-    (tmp_path / "ca.pem").touch()
+    (tmp_path / "ca.pem").write_bytes(Path(certifi.where()).read_bytes())
     found = load({"data_dir": "~/data", "ca_file": "~/ca.pem"}, {})
     assert found.data_folder == tmp_path / "data"
     assert found.ca_file == tmp_path / "ca.pem"

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from mcp_server.errors import ConfigurationError
-from mcp_server.settings import load
+from mcp_server.settings import Settings, load
 from mcp_server.tls import tls_context
 
 
@@ -26,4 +26,4 @@ def test_an_operators_file_is_trusted_besides_the_usual_authorities(tmp_path: Pa
 def test_a_file_that_is_no_certificate_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate", encoding="utf-8")
     with pytest.raises(ConfigurationError, match="VIDEOVECTOR_CA_FILE"):
-        tls_context(load({"ca_file": str(tmp_path / "ca.pem")}, {}), trust_env=True)
+        tls_context(Settings(ca_file=tmp_path / "ca.pem"), trust_env=True)

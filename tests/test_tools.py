@@ -303,7 +303,7 @@ async def test_an_unforeseen_error_is_told_without_its_details(
 ) -> None:
     with caplog.at_level(logging.DEBUG, logger="mcp_server"):
         text = _error(await _call("list_connectors", Api(error=error)))
-    assert text.endswith("code: internal_error")
+    assert text.endswith("code: internal_error, retry: no")
     assert type(error).__name__ not in text
     assert str(error) not in text
     assert [record.exc_info is not None for record in caplog.records] == [True]
@@ -425,3 +425,30 @@ async def test_the_log_of_an_unforeseen_error_can_be_scrubbed_while_it_is_writte
     assert "ValueError" in lines[0]
     assert AWS_SECRET[:12] not in lines[0]
     assert API_KEY not in lines[0]
+
+
+# ---- what to repeat a call with ----------------------------------------------------------------------------------
+
+REFUSALS: list[Exception] = [
+    ApiRefused(503, "http_503", "It is down."),
+    ApiMisbehaved("Its answer has an unknown shape."),
+    LookupError(),
+]
+
+
+@pytest.mark.parametrize("error", REFUSALS, ids=[type(error).__name__ for error in REFUSALS])
+@pytest.mark.parametrize("name", ["create_s3_connector", "test_connector"])
+async def test_an_error_tells_the_idempotency_key_that_was_made(name: str, error: Exception) -> None:
+    api = Api(error=error)
+    text = _error(await _call(name, api, idempotency_key=None))
+    assert f"idempotency_key: {api.requests[0].idempotency_key}" in text
+
+
+async def test_an_error_of_an_operation_without_a_key_tells_none() -> None:
+    assert "idempotency_key" not in _error(await _call("get_connector", Api(error=REFUSALS[0])))
+
+
+async def test_what_cannot_be_changed_is_said_so_and_nothing_else() -> None:
+    result = await TOOL_BY_NAME["update_connector"].call(Api().ask, {"connector_id": "conn_1", "bucket": "other"}, ())
+    assert "bucket: cannot be changed: create a new connector for another" in _error(result)
+    assert "at least one field" not in _error(result)

@@ -227,8 +227,11 @@ def test_an_idempotency_key_of_an_operation_that_takes_none_is_ignored() -> None
 
 @pytest.mark.parametrize("body", [{"bucket": "another-bucket"}, {"region": "eu-west-1"}, {"provider": "gcs"}])
 def test_a_patch_of_what_is_fixed_is_refused(body: Json) -> None:
-    with pytest.raises(InvalidArguments, match="is not an argument"):
+    with pytest.raises(InvalidArguments) as caught:
         wire.decode_request(UPDATE_CONNECTOR, {"connector_id": "c"}, body)
+    assert [str(violation) for violation in caught.value.violations] == [
+        f"{next(iter(body))}: cannot be changed: create a new connector for another"
+    ]
 
 
 def test_a_form_without_its_file_is_refused_by_the_name_of_its_part() -> None:
