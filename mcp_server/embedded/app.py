@@ -5,9 +5,9 @@ What an operation does is the service's; how messages are spelled is the wire's;
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,14 +21,19 @@ from mcp_server import __version__, wire
 from mcp_server import operations as op
 from mcp_server.embedded import openapi
 from mcp_server.embedded.bodies import BoundedBodies, read_fields
-from mcp_server.embedded.border import LocalOnly, RequestIds, answer_error
+from mcp_server.embedded.border import Guarded, LocalOnly, RequestIds, answer_error, guard
 from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
 from mcp_server.embedded.service import Service
 from mcp_server.operation import AnswerT, Operation, RequestT
-from mcp_server.redaction import guarding, secrets_of
+from mcp_server.redaction import secrets_of
 
 PREFIX = "/api/v2"
 REPLAYED_HEADER = "Idempotency-Replayed"
+
+_CREDENTIALS = frozenset(
+    {*(name for names in op.CREDENTIAL_FIELDS.values() for name in names), *op.CREATE_GCS_CONNECTOR.wire_names.values()}
+)
+_SHORTEST = 8
 
 Identify = Callable[[Request], Call]
 
@@ -46,14 +51,23 @@ def serve(operation: Operation[RequestT, AnswerT], act: Callable[[Call, RequestT
 
     async def answer(call: Call, http: Request) -> Response:
         fields = await read_fields(http, operation.body)
+        guard(http, _credentials_in(fields))
         key = http.headers.get(wire.IDEMPOTENCY_HEADER)
         request = wire.decode_request(operation, http.path_params, fields, key)
-        with guarding(secrets_of(request)):
-            content = wire.encode_answer(operation, await act(call, request))
+        guard(http, secrets_of(request))
+        content = wire.encode_answer(operation, await act(call, request))
         headers = {REPLAYED_HEADER: "true"} if call.replayed else None
         return Response(content, operation.status, headers, media_type="application/json")
 
     return Served(operation, answer)
+
+
+def _credentials_in(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Whatever stands where credentials should, before it is known to be right; a text shorter than these is none."""
+    for name in _CREDENTIALS & fields.keys():
+        value = fields[name]
+        texts = cast("dict[str, object]", value).values() if isinstance(value, dict) else [value]
+        yield from (text for text in texts if isinstance(text, str) and len(text) >= _SHORTEST)
 
 
 def create_app(service: Service, *, authenticate: bool) -> Starlette:
@@ -63,7 +77,22 @@ def create_app(service: Service, *, authenticate: bool) -> Starlette:
     local tenant's, which is right for in-process calls and for nothing else.
     """
     identify = _by_key if authenticate else _trusted
-    joined = (
+    versioned = [
+        *_operation_routes(_joined(service), identify),
+        Route("/auth/validate", _validation(identify)),
+        *_documents(),
+    ]
+    app = Starlette(
+        routes=[Mount(PREFIX, Router(versioned, redirect_slashes=False)), *_documents()],
+        middleware=_middleware(local_only=authenticate),
+        exception_handlers={HTTPException: answer_error},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _joined(service: Service) -> tuple[Served, ...]:
+    return (
         serve(op.CREATE_GCS_CONNECTOR, service.create_gcs_connector),
         serve(op.CREATE_S3_CONNECTOR, service.create_s3_connector),
         serve(op.CREATE_AZURE_CONNECTOR, service.create_azure_connector),
@@ -74,21 +103,13 @@ def create_app(service: Service, *, authenticate: bool) -> Starlette:
         serve(op.BROWSE_CONNECTOR_FILES, service.browse_connector_files),
         serve(op.DELETE_CONNECTOR, service.delete_connector),
     )
-    versioned = [*_operation_routes(joined, identify), Route("/auth/validate", _validation(identify)), *_documents()]
-    app = Starlette(
-        routes=[Mount(PREFIX, Router(versioned, redirect_slashes=False)), *_documents()],
-        middleware=_middleware(local_only=authenticate),
-        exception_handlers={HTTPException: answer_error},
-    )
-    app.router.redirect_slashes = False
-    return app
 
 
 def _middleware(*, local_only: bool) -> list[Middleware]:
-    """Outermost first. The border is inside of the ids, which its answers tell, and around all that may refuse."""
+    """Outermost first. The border is inside of ids and guards, which its answers and logs need, and around the rest."""
     border = Middleware(ExceptionMiddleware, handlers={Exception: answer_error, HTTPException: answer_error})
     guards = [Middleware(LocalOnly)] if local_only else []
-    return [Middleware(RequestIds), border, *guards, Middleware(BoundedBodies)]
+    return [Middleware(RequestIds), Middleware(Guarded), border, *guards, Middleware(BoundedBodies)]
 
 
 def _by_key(http: Request) -> Call:

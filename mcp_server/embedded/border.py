@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import secrets
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
@@ -23,11 +24,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.embedded.storage import StorageFault
 from mcp_server.errors import ApiRefused, ConfigurationError, ConnectorError
+from mcp_server.redaction import guarding
 from mcp_server.settings import LOOPBACK_HOSTS
 from mcp_server.wire import REQUEST_ID_HEADER, encode_error
 
 _log = logging.getLogger(__name__)
-_STORAGE_STATUSES: Mapping[str, int] = MappingProxyType({"storage_timeout": 504, "storage_throttled": 503})
+_STORAGE_STATUSES: Mapping[str, int] = MappingProxyType(
+    {"storage_timeout": 504, "storage_listing_too_long": 504, "storage_throttled": 503}
+)
 
 
 class RequestIds:
@@ -46,6 +50,24 @@ class RequestIds:
             await send(message)
 
         await self._app(scope, receive, stamped)
+
+
+class Guarded:
+    """What `guard` was told of a request stays guarded until its answer, which may be an error's, is made and sent."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with ExitStack() as guards:
+            scope["state"]["guards"] = guards
+            await self._app(scope, receive, send)
+
+
+def guard(request: Request, values: Iterable[str]) -> None:
+    """From now on until the request is answered, these values are in no log record."""
+    guards: ExitStack = request.state.guards
+    guards.enter_context(guarding(values))
 
 
 class LocalOnly:

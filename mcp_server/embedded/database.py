@@ -5,14 +5,15 @@ What is read and written is the business of the service; the tables are in `tabl
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
 import anyio
+import tenacity
 from sqlalchemy import URL, Connection, event, insert, inspect, make_url, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from mcp_server.embedded.data_folder import make_private_file, make_private_folder
@@ -22,7 +23,9 @@ from mcp_server.settings import Settings
 
 DATABASE_FILE = "connectors.db"
 LOCAL_TENANT = "local"
-BUSY_MILLISECONDS = 15_000
+# How long a transaction waits for other processes in all, and how long for a single try, which no cancellation ends.
+LOCK_SECONDS = 10
+BUSY_MILLISECONDS = 100
 # busy_timeout first: the others may have to wait for another process that opens the same file.
 PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",
@@ -51,16 +54,25 @@ def _url(settings: Settings) -> URL:
 def _on_connect(connection: Any, _: object) -> None:
     """SQLite's driver shall begin no transaction by itself: `_on_begin` does."""
     connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in PRAGMAS:
-        cursor.execute(pragma)
-    cursor.close()
+    try:
+        with closing(connection.cursor()) as cursor:
+            for pragma in PRAGMAS:
+                cursor.execute(pragma)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _on_begin(connection: Connection) -> None:
-    """A transaction that will write takes its lock at once: one that reads first and writes later can only fail."""
-    writes = connection.get_execution_options().get("writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    """Every transaction takes its lock at once, while somebody waits for it.
+
+    One that reads first and writes later can only fail.
+    """
+    if connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("PRAGMA user_version")
 
 
 def _engine(url: URL) -> AsyncEngine:
@@ -68,6 +80,47 @@ def _engine(url: URL) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
     return engine
+
+
+def _is_locked(error: BaseException) -> bool:
+    """Whether another connection holds what this one wants."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig)
+
+
+def _until_free(pause: Callable[[float], Awaitable[None]]) -> tenacity.AsyncRetrying:
+    return tenacity.AsyncRetrying(
+        sleep=pause,
+        stop=tenacity.stop_after_delay(LOCK_SECONDS),
+        wait=tenacity.wait_random(max=0.05),
+        retry=tenacity.retry_if_exception(_is_locked),
+        reraise=True,
+    )
+
+
+async def _entered(stack: AsyncExitStack, engine: AsyncEngine) -> AsyncConnection:
+    return await stack.enter_async_context(engine.begin())
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    """A transaction that has its lock. A cancellation ends the waiting for the lock; once it is had, it waits itself.
+
+    Raises OperationalError when others hold the lock for too long.
+    """
+    with anyio.CancelScope(shield=True) as scope:
+
+        async def pause(seconds: float) -> None:
+            """The only moments at which a cancellation is heard."""
+            scope.shield = False
+            try:
+                await anyio.sleep(seconds)
+            finally:
+                scope.shield = True
+
+        async with AsyncExitStack() as stack:
+            connection: AsyncConnection = await _until_free(pause)(_entered, stack, engine)
+            await pause(0)
+            yield connection
 
 
 class Database:
@@ -106,17 +159,17 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction that sees one state of the data. It is short, and a cancellation waits for its end."""
-        with anyio.CancelScope(shield=True):
-            async with self._reader.begin() as connection:
-                yield connection
+        async with _transaction(self._reader) as connection:
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that excludes all other writers; an error undoes it. A cancellation waits for its end."""
-        async with self._turn:
-            with anyio.CancelScope(shield=True):
-                async with self._writer.begin() as connection:
-                    yield connection
+        """A transaction that excludes all other writers; an error undoes it. A cancellation waits for its end.
+
+        While another process has the lock nothing is written, and a cancellation is heard.
+        """
+        async with self._turn, _transaction(self._writer) as connection:
+            yield connection
 
     async def _migrate(self) -> None:
         try:
@@ -126,7 +179,7 @@ class Database:
                 async with self.writing() as connection:
                     await connection.run_sync(self._step_up)
         except DatabaseError as error:
-            raise self._unusable(f"cannot be opened as a database ({error.orig})") from None
+            raise self._held() if _is_locked(error) else self._unusable(f"cannot be opened ({error.orig})") from None
 
     def _version(self, connection: Connection) -> int:
         version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
@@ -145,6 +198,14 @@ class Database:
         for step in MIGRATIONS[self._version(connection) :]:
             step(connection)
         connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+    def _held(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"The database {self.path} is held by another program.",
+            hint="Try again when that has ended.",
+            code="database_unavailable",
+            retryable=True,
+        )
 
     def _unusable(self, why: str) -> ConfigurationError:
         return ConfigurationError(

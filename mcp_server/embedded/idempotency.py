@@ -81,12 +81,15 @@ class Ledger:
         return decode_answer(operation, operation.status, row["answer"].encode())
 
     def _require_same(self, row: RowMapping, operation: Operation[KeyedT, AnswerT], request: KeyedT) -> None:
-        if not self._vault.recognizes(row["request_digest"], _content(operation, request)):
-            raise ApiRefused(
-                422,
-                "idempotency_key_reused",
-                "This idempotency key was used before, for another request.",
-                hint="Repeat that request unchanged, or use a new key for this one.",
+        digest = row["request_digest"]
+        if not self._vault.can_compare(digest):
+            raise _reused(
+                "before, and whether for this request cannot be told because the encryption key has changed since.",
+                "List the connectors to see what that request made, then use a new key if this one is still wanted.",
+            )
+        if not self._vault.recognizes(digest, _content(operation, request)):
+            raise _reused(
+                "before, for another request.", "Repeat that request unchanged, or use a new key for this one."
             )
 
     async def _keep(
@@ -108,6 +111,18 @@ class Ledger:
         await connection.execute(insert(keyed_requests).values(row))
 
 
+def _reused(why: str, hint: str) -> ApiRefused:
+    return ApiRefused(422, "idempotency_key_reused", f"This idempotency key was used {why}", hint=hint)
+
+
 def _content(operation: Operation[Any, Any], request: NewConnector | TestConnector) -> bytes:
-    """What must be equal in a repetition: the operation, and every argument but the key."""
-    return json.dumps([operation.name, as_request(request)], sort_keys=True).encode()
+    """What must be equal in a repetition: the operation, and what every argument but the key means."""
+    meant = {name: _meaning(name, value) for name, value in as_request(request).items()}
+    return json.dumps([operation.name, meant], sort_keys=True).encode()
+
+
+def _meaning(name: str, value: Any) -> Any:
+    """The same for any spelling of a key file, and for scopes in any order."""
+    if name == "credentials_json":
+        return json.loads(value)
+    return sorted(value) if name == "scopes" else value

@@ -20,6 +20,7 @@ from mcp_server.errors import ApiRefused
 from mcp_server.operations import CREDENTIAL_FIELDS, NewConnector, UpdateConnector
 from mcp_server.redaction import reveal
 from mcp_server.resources import Connector
+from mcp_server.wire import HINTS
 
 UNTESTED: Mapping[str, str | None] = MappingProxyType(
     {"status": "active", "last_tested_at": None, "last_test_result": None, "last_test_error": None}
@@ -31,6 +32,7 @@ _LOCATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"gcs": ("bucket", "gcp_project_id"), "s3": ("bucket", "region"), "azure": ("storage_account", "container")}
 )
 MUTABLE = ("name", "scopes", "import_mode", "export_base_path")
+_TESTED = ("scopes", "export_base_path", "sealed_credentials")
 
 
 def new_connector(provider: str, request: NewConnector) -> Connector:
@@ -75,15 +77,14 @@ async def find_row(connection: AsyncConnection, call: Call, connector_id: str) -
 
     Raises ApiRefused (404), also for another tenant's.
     """
-    row = (await connection.execute(select(connectors).where(_belongs(call, connector_id)))).mappings().one_or_none()
+    row = await _row(connection, call, connector_id)
     if row is None:
-        raise ApiRefused(
-            404,
-            "connector_not_found",
-            "There is no connector with this id.",
-            hint="List the connectors for the ids that exist.",
-        )
+        raise ApiRefused(404, "connector_not_found", "There is no connector with this id.", hint=HINTS[404])
     return row
+
+
+async def _row(connection: AsyncConnection, call: Call, connector_id: str) -> RowMapping | None:
+    return (await connection.execute(select(connectors).where(_belongs(call, connector_id)))).mappings().one_or_none()
 
 
 async def add_row(connection: AsyncConnection, call: Call, connector: Connector, sealed: bytes) -> None:
@@ -93,9 +94,17 @@ async def add_row(connection: AsyncConnection, call: Call, connector: Connector,
 
 
 async def change_row(connection: AsyncConnection, call: Call, row: RowMapping, changes: Mapping[str, Any]) -> None:
-    """Changes these columns, and no other, unless the credentials were changed since the row was read."""
-    same = connectors.c.sealed_credentials == row["sealed_credentials"]
-    await connection.execute(update(connectors).where(_belongs(call, row["connector_id"]), same).values(changes))
+    """Changes these columns, and no other. What was tested before says nothing about access that is not the same."""
+    same = all(row[name] == changes.get(name, row[name]) for name in _TESTED)
+    query = update(connectors).where(_belongs(call, row["connector_id"]))
+    await connection.execute(query.values(dict(changes) if same else {**UNTESTED, **changes}))
+
+
+async def note_test(connection: AsyncConnection, call: Call, tested: RowMapping, outcome: Mapping[str, Any]) -> None:
+    """Writes what a test of this row found, unless the connector went or its access changed in the meantime."""
+    row = await _row(connection, call, tested["connector_id"])
+    if row is not None and all(row[name] == tested[name] for name in _TESTED):
+        await change_row(connection, call, row, outcome)
 
 
 async def remove_row(connection: AsyncConnection, call: Call, connector_id: str) -> None:

@@ -99,7 +99,7 @@ class Service:
         result = await self._probe(call, row)
 
         async def conclude(connection: AsyncConnection) -> TestResult:
-            await records.change_row(connection, call, row, _outcome(result))
+            await records.note_test(connection, call, row, _outcome(result))
             return result
 
         return await self._ledger.once(call, op.TEST_CONNECTOR, request, conclude)
@@ -150,8 +150,7 @@ class Service:
             changes["export_base_path"] = None
         credentials = self._new_credentials(row["provider"], request)
         if credentials:
-            sealed = self._vault.seal(credentials, call.tenant_id, row["connector_id"])
-            changes |= {**records.UNTESTED, "sealed_credentials": sealed}
+            changes["sealed_credentials"] = self._vault.seal(credentials, call.tenant_id, row["connector_id"])
         return changes
 
     def _new_credentials(self, provider: str, request: op.UpdateConnector) -> Mapping[str, str]:

@@ -93,6 +93,10 @@ class Vault:
         """A keyed digest: it tells whether content is the same, and to nobody without the key what it is."""
         return self._first.key_id + _digest(self._first, content)
 
+    def can_compare(self, digest: bytes) -> bool:
+        """Whether the key that made the digest is in the ring."""
+        return digest[:_KEY_ID_BYTES] in self._ring
+
     def recognizes(self, digest: bytes, content: bytes) -> bool:
         """Whether the digest was made of this content, by any key of the ring."""
         key = self._ring.get(digest[:_KEY_ID_BYTES])

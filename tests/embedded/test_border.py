@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from contextlib import aclosing
+from collections.abc import Generator
+from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.types import Message, Scope
 
+from mcp_server import wire
 from mcp_server.embedded.app import create_app
 from mcp_server.embedded.calls import Call
 from mcp_server.embedded.service import Service
-from mcp_server.operations import ListConnectors
+from mcp_server.operations import CreateS3Connector, ListConnectors
+from mcp_server.redaction import scrub_active
 from mcp_server.resources import Connector
 from mcp_server.settings import Settings
 from tests.embedded.bodies import Json, api_key, s3_body, settings_in
@@ -30,6 +34,53 @@ class Broken(Service):
 
     async def list_connectors(self, call: Call, request: ListConnectors) -> list[Connector]:
         raise LookupError(self.canary)
+
+    async def create_s3_connector(self, call: Call, request: CreateS3Connector) -> Connector:
+        raise LookupError(self.canary)
+
+
+@contextmanager
+def guarded_while_logging(text: str) -> Generator[list[bool]]:
+    """Whether the text was guarded, for each record that the border logged."""
+
+    class Witness(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(text not in scrub_active(text))
+
+    seen: list[bool] = []
+    log, witness = logging.getLogger("mcp_server.embedded.border"), Witness()
+    log.addHandler(witness)
+    try:
+        yield seen
+    finally:
+        log.removeHandler(witness)
+
+
+async def test_a_secret_is_guarded_until_the_failure_of_its_request_was_logged(settings: Settings) -> None:
+    body = s3_body()
+    secret = body["aws_secret_access_key"]
+    async with aclosing(await Broken.open(settings)) as service, calling(service) as api:
+        with guarded_while_logging(secret) as seen:
+            error_of(await api.post("/connectors/s3", json=body), 500, "internal_error")
+    assert seen == [True]
+    assert scrub_active(secret) == secret
+
+
+@pytest.mark.parametrize("name", ["client_secret", "aws_secret_access_key", "credentials_json"])
+async def test_a_secret_is_guarded_before_its_request_is_read(
+    service: Service, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError
+
+    monkeypatch.setattr(wire, "decode_request", broken)
+    secret = secrets.token_hex(20)
+    value = {"private_key": secret, "universe": 1} if name == "credentials_json" else secret
+    async with calling(service) as api:
+        with guarded_while_logging(secret) as seen:
+            answer = await api.patch("/connectors/conn_1", json={name: value, "client_id": "short"})
+    error_of(answer, 500, "internal_error")
+    assert seen == [True]
 
 
 async def test_a_defect_is_a_500_and_its_log_tells_the_place_but_no_value(
@@ -47,7 +98,7 @@ async def test_a_defect_is_a_500_and_its_log_tells_the_place_but_no_value(
 
 async def test_a_wrong_setting_that_shows_late_is_told(data_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").touch()
-    settings = settings_in(data_dir, ca_file=str(tmp_path / "ca.pem"))
+    settings = replace(settings_in(data_dir), ca_file=tmp_path / "ca.pem")
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
         connector = (await api.post("/connectors/s3", json=s3_body())).json()
         answer = await api.post(f"/connectors/{connector['connector_id']}/browse", json={})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import aclosing, closing
+from collections.abc import Callable, Generator
+from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Engine, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from mcp_server.embedded import database as database_room
@@ -42,6 +43,31 @@ def modes_in(folder: Path) -> dict[str, int]:
 def put_file(data_dir: Path, content: bytes) -> None:
     data_dir.mkdir()
     (data_dir / DATABASE_FILE).write_bytes(content)
+
+
+@contextmanager
+def held(data_dir: Path) -> Generator[sqlite3.Connection]:
+    """Another program's connection, which has the write lock."""
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+@contextmanager
+def at_begin(number: int, act: Callable[[], object]) -> Generator[None]:
+    """Does something when the nth transaction from now is about to ask for its lock."""
+    begun: list[Connection] = []
+
+    def listener(connection: Connection) -> None:
+        begun.append(connection)
+        if len(begun) == number:
+            act()
+
+    event.listen(Engine, "begin", listener)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "begin", listener)
 
 
 async def refusal(settings: Settings) -> ConfigurationError:
@@ -145,10 +171,9 @@ async def test_a_cancelled_transaction_ends_and_the_next_one_goes_on(settings: S
 async def test_a_database_that_another_program_holds_is_an_error_worth_a_retry(
     settings: Settings, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database_room, "PRAGMAS", ("PRAGMA busy_timeout = 0", *database_room.PRAGMAS[1:]))
+    monkeypatch.setattr(database_room, "LOCK_SECONDS", 0)
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
-        with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
+        with held(data_dir):
             refused = await api.post("/connectors/s3", json=s3_body())
             assert refused.status_code == 503
             assert refused.json()["error"]["code"] == "database_unavailable"
@@ -158,6 +183,57 @@ async def test_a_database_that_another_program_holds_is_an_error_worth_a_retry(
 
 
 async def test_reading_goes_on_while_another_process_writes(api: httpx.AsyncClient, data_dir: Path) -> None:
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with held(data_dir):
         assert (await api.get("/connectors")).json() == []
+
+
+async def test_a_write_waits_for_another_process_to_end_its_own(api: httpx.AsyncClient, data_dir: Path) -> None:
+    with held(data_dir) as other, at_begin(2, lambda: other.execute("COMMIT")):
+        assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
+
+
+async def test_a_create_that_is_cancelled_while_it_waits_ends_at_once_and_is_not_written(
+    api: httpx.AsyncClient, data_dir: Path
+) -> None:
+    start = anyio.current_time()
+    with held(data_dir), anyio.CancelScope() as scope, at_begin(1, scope.cancel):
+        await api.post("/connectors/s3", json=s3_body())
+    assert scope.cancelled_caught
+    assert anyio.current_time() - start < 5
+    assert (await api.get("/connectors")).json() == []
+
+
+async def test_a_create_that_is_cancelled_just_before_it_gets_the_lock_is_not_written(api: httpx.AsyncClient) -> None:
+    with anyio.CancelScope() as scope, at_begin(1, scope.cancel):
+        await api.post("/connectors/s3", json=s3_body())
+    assert scope.cancelled_caught
+    assert (await api.get("/connectors")).json() == []
+    assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
+
+
+async def test_an_opening_that_is_cancelled_while_it_waits_ends_at_once_and_makes_no_tables(
+    settings: Settings, data_dir: Path
+) -> None:
+    put_file(data_dir, b"")
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    start = anyio.current_time()
+    with held(data_dir), anyio.CancelScope() as scope, at_begin(2, scope.cancel):
+        await Database.open(settings)
+    assert scope.cancelled_caught
+    assert anyio.current_time() - start < 5
+    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+
+
+async def test_a_new_file_that_another_program_holds_is_worth_a_retry(
+    settings: Settings, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_room, "LOCK_SECONDS", 0)
+    put_file(data_dir, b"")
+    with held(data_dir):
+        refused = await refusal(settings)
+    assert (refused.code, refused.retryable) == ("database_unavailable", True)
+    assert "held by another program" in refused.message
+    async with aclosing(await Database.open(settings)) as database:
+        assert await tenant_ids(database) == [LOCAL_TENANT]

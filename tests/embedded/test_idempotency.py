@@ -86,6 +86,27 @@ async def test_a_form_is_recognized_too(api: httpx.AsyncClient) -> None:
     assert answers[0].content == answers[1].content
 
 
+async def test_a_key_file_in_another_spelling_is_the_same_request(api: httpx.AsyncClient) -> None:
+    key = service_account()
+    spelled = [key, json.dumps(json.loads(key), indent=2), json.dumps(dict(reversed(json.loads(key).items())))]
+    answers = [
+        await api.post("/connectors/gcs", data=gcs_form(), files=gcs_file(spelling), headers=KEY)
+        for spelling in spelled
+    ]
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert {answer.content for answer in answers} == {answers[0].content}
+
+
+async def test_scopes_in_another_order_are_the_same_request(api: httpx.AsyncClient) -> None:
+    body = s3_body()
+    answers = [
+        await api.post("/connectors/s3", json={**body, "scopes": scopes}, headers=KEY)
+        for scopes in (["import", "export"], ["export", "import"], ["import"])
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201, 422]
+    assert answers[0].content == answers[1].content
+
+
 async def test_an_error_is_not_kept(api: httpx.AsyncClient) -> None:
     assert (await api.post("/connectors/s3", json=s3_body(region="nowhere"), headers=KEY)).status_code == 422
     assert (await api.post("/connectors/s3", json=s3_body(), headers=KEY)).status_code == 201
@@ -156,7 +177,10 @@ async def test_a_key_is_still_known_after_a_restart_but_not_with_another_encrypt
     again = await post(settings_in(data_dir, encryption_key=first_key))
     assert again.content == first.content
     refused = await post(settings_in(data_dir, encryption_key=other_key))
+    assert refused.status_code == 422
     assert refused.json()["error"]["code"] == "idempotency_key_reused"
+    assert "the encryption key has changed" in refused.json()["error"]["message"]
+    assert "another request" not in refused.json()["error"]["message"]
 
 
 async def test_answers_older_than_thirty_days_are_forgotten(api: httpx.AsyncClient, settings: Settings) -> None:

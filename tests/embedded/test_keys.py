@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from mcp_server.embedded import data_folder as data_folder_room
 from mcp_server.embedded.data_folder import make_private_file, make_private_folder, publish_private_file
 from mcp_server.embedded.keys import KEY_FILE, encryption_keys
 from mcp_server.errors import ConfigurationError
@@ -42,15 +46,43 @@ def test_the_file_and_its_folder_are_private(data_dir: Path) -> None:
 
 
 @posix_only
-def test_an_empty_folder_becomes_private_and_one_in_use_stays_as_it_is(tmp_path: Path) -> None:
-    empty, used = tmp_path / "empty", tmp_path / "used"
-    for folder in (empty, used):
-        folder.mkdir()
-        folder.chmod(0o755)
-    (used / "file").touch()
-    make_private_folder(empty)
-    make_private_folder(used)
-    assert (mode(empty), mode(used)) == (0o700, 0o755)
+def test_a_folder_that_others_can_reach_becomes_private_with_a_warning_and_those_above_it_stay(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "above" / "used"
+    folder.mkdir(parents=True)
+    for each in (folder.parent, folder):
+        each.chmod(0o755)
+    (folder / "file").touch()
+    make_private_folder(folder)
+    assert (mode(folder), mode(folder.parent)) == (0o700, 0o755)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(folder) in caplog.text
+    make_private_folder(folder)
+    assert len(caplog.records) == 1
+
+
+def _not_permitted(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@posix_only
+@pytest.mark.parametrize("why", ["another's", "shared by all", "not permitted"])
+def test_a_folder_that_is_not_ours_to_close_is_refused_with_the_command_to_run(
+    why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    folder.chmod(0o1777 if why == "shared by all" else 0o755)
+    before = mode(folder)
+    if why == "another's":
+        monkeypatch.setattr(os, "geteuid", lambda: folder.stat().st_uid + 1)
+    if why == "not permitted":
+        monkeypatch.setattr(Path, "chmod", _not_permitted)
+    with pytest.raises(ConfigurationError, match=r"can be reached by others.* Run: chmod 700") as caught:
+        make_private_folder(folder)
+    assert caught.value.code == "data_folder_not_private"
+    assert mode(folder) == before
 
 
 def test_whoever_comes_second_leaves_the_first_key_there(tmp_path: Path) -> None:
@@ -59,6 +91,48 @@ def test_whoever_comes_second_leaves_the_first_key_there(tmp_path: Path) -> None
     publish_private_file(path, b"second")
     assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def no_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that has none, such as exFAT."""
+    monkeypatch.setattr(data_folder_room, "_link", _not_permitted)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_where_there_are_no_links_the_first_key_stays_there_too(data_dir: Path) -> None:
+    settings = settings_in(data_dir)
+    with ThreadPoolExecutor(8) as pool:
+        rings = list(pool.map(encryption_keys, [settings] * 40))
+    assert set(rings) == {encryption_keys(settings)}
+    assert [path.name for path in data_dir.iterdir()] == [KEY_FILE]
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_key_file_that_cannot_be_written_whole_is_not_left_there(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        if (data_dir / KEY_FILE).exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        encryption_keys(settings_in(data_dir))
+    assert list(data_dir.iterdir()) == []
+
+
+def test_a_key_that_another_process_is_about_to_write_is_waited_for(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = encryption_key()
+    path = write_keys(data_dir, "")
+
+    def written_meanwhile(_: float) -> None:
+        path.write_text(key, encoding="utf-8")
+
+    monkeypatch.setattr(time, "sleep", written_meanwhile)
+    assert encryption_keys(settings_in(data_dir)) == (base64.b64decode(key),)
 
 
 @posix_only

@@ -47,9 +47,16 @@ async def test_a_failed_test_is_an_answer_and_sets_the_status(data_dir: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "status"), [({"name": "Other", "scopes": ["export"]}, "failed"), (s3_body(), "active")]
+    ("changes", "status"),
+    [
+        ({"name": "Other", "import_mode": "new_only"}, "failed"),
+        ({"scopes": ["import"], "export_base_path": None}, "failed"),
+        ({"scopes": ["export"]}, "active"),
+        ({"export_base_path": "exports"}, "active"),
+        (s3_body(), "active"),
+    ],
 )
-async def test_only_new_credentials_make_a_failed_connector_active_again(
+async def test_after_a_change_of_what_was_tested_the_connector_is_untested(
     data_dir: Path, changes: Json, status: str
 ) -> None:
     changes = without(changes, "bucket", "region")
@@ -65,7 +72,12 @@ async def test_only_new_credentials_make_a_failed_connector_active_again(
     )
 
 
-async def test_a_test_of_replaced_credentials_says_nothing_about_the_new_ones(data_dir: Path) -> None:
+@pytest.mark.parametrize(
+    "new",
+    [without(s3_body(), "bucket", "region", "name"), {"scopes": ["export"]}, {"export_base_path": "exports"}],
+    ids=["credentials", "scopes", "export_base_path"],
+)
+async def test_a_test_says_nothing_about_access_that_was_changed_meanwhile(data_dir: Path, new: Json) -> None:
     rotated: list[Callable[[], object]] = []
 
     def rotate_meanwhile(_: Asked) -> Reply:
@@ -76,7 +88,6 @@ async def test_a_test_of_replaced_credentials_says_nothing_about_the_new_ones(da
         settings = settings_in(data_dir, s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             path = f"/connectors/{(await created(api))['connector_id']}"
-            new = without(s3_body(), "bucket", "region", "name")
 
             async def rotate() -> None:
                 async with aclosing(await Service.open(settings)) as other, calling(other) as others_api:

@@ -74,4 +74,5 @@ def test_a_digest_is_recognized_by_its_key_and_content_alone() -> None:
     assert Vault([new, old]).recognizes(digest, b"content")
     assert not Vault([new, old]).recognizes(digest, b"other content")
     assert not Vault([new]).recognizes(digest, b"content")
+    assert [Vault(keys).can_compare(digest) for keys in ([new, old], [new])] == [True, False]
     assert Vault([new]).digest(b"content") != digest

@@ -29,9 +29,10 @@ async def check_access(
 ) -> AccessReport:
     """Tries each scope until one fails, within the limits' total. A probe object is deleted again in any case."""
     limits = limits or Limits()
+    seconds = limits.total - limits.cleanup
     checked: list[str] = []
     try:
-        with anyio.fail_after(limits.total - limits.cleanup):
+        with anyio.fail_after(seconds):
             if "import" in scopes:
                 await _check_import(storage, checked)
             if "export" in scopes:
@@ -39,29 +40,30 @@ async def check_access(
     except StorageFault as fault:
         return AccessReport(checked, fault)
     except TimeoutError:
-        return AccessReport(checked, _too_slow(limits))
+        return AccessReport(checked, _too_slow(seconds))
     return AccessReport(checked)
 
 
-def _too_slow(limits: Limits) -> StorageFault:
+def _too_slow(seconds: float) -> StorageFault:
     return StorageFault(
         "storage_timeout",
-        f"The storage did not finish the check within {limits.total:g} seconds.",
+        f"The storage did not finish the check within {seconds:g} seconds.",
         "Try again later, or check the endpoint.",
         retryable=True,
     )
 
 
-async def _first_object(storage: Storage) -> StoredObject | None:
+async def _first_file(storage: Storage) -> StoredObject | None:
     async with aclosing(storage.pages("")) as pages:
         async for page in pages:
-            if page:
-                return page[0]
+            found = next((stored for stored in page if not stored.is_folder_marker), None)
+            if found is not None:
+                return found
     return None
 
 
 async def _check_import(storage: Storage, checked: list[str]) -> None:
-    found = await _first_object(storage)
+    found = await _first_file(storage)
     if found is None:
         checked.append("list objects (there are none, so none was read)")
         return
@@ -72,7 +74,9 @@ async def _check_import(storage: Storage, checked: list[str]) -> None:
         # Who may not read is told so before hearing that the object is archived.
         if fault.code != "storage_object_archived":
             raise
-    checked.append("read an object")
+        checked.append("read an object (it is archived: only the permission was checked)")
+    else:
+        checked.append("read an object")
 
 
 async def _check_export(storage: Storage, base_path: str | None, checked: list[str], limits: Limits) -> None:

@@ -53,10 +53,16 @@ def _stored_object(blob: Element) -> StoredObject:
     )
 
 
+def _is_directory(blob: Element) -> bool:
+    """Whether the blob is a directory of a hierarchical account, or stands for one by Hadoop's mark."""
+    marks = [entry.text for entry in blob.iterfind("Metadata/*") if entry.tag.lower() == "hdi_isfolder"]
+    return blob.findtext("Properties/ResourceType") == "directory" or "true" in marks
+
+
 def _page(answer: Answer) -> Page:
-    """Raises ValueError for an answer that is no listing. Directories of a hierarchical account are no objects."""
+    """Raises ValueError for an answer that is no listing. Directories are no objects."""
     listing = xml(answer.body, "EnumerationResults")
-    blobs = [blob for blob in listing.findall("Blobs/Blob") if blob.findtext("Properties/ResourceType") != "directory"]
+    blobs = [blob for blob in listing.findall("Blobs/Blob") if not _is_directory(blob)]
     return [_stored_object(blob) for blob in blobs], text_of(listing, "NextMarker")
 
 
@@ -100,7 +106,7 @@ class AzureStorage:
         """Pages of List Blobs, which can not start in the middle: what comes before is dropped here."""
         query = {"prefix": prefix, "delimiter": delimiter}
         given = {name: value for name, value in query.items() if value}
-        fixed = {"restype": "container", "comp": "list", "maxresults": "1000"}
+        fixed = {"restype": "container", "comp": "list", "include": "metadata", "maxresults": "1000"}
         message = Message("GET", self._origin, self._path, body_limit=LISTING_BYTES)
         return paged(lambda mark: self._listed(message, fixed | given, start_after, mark), message.host)
 

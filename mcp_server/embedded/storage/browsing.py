@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import Callable, Generator
+from contextlib import aclosing, contextmanager
 from posixpath import splitext
 
+import anyio
+
+from mcp_server.embedded.storage.exchange import Limits
+from mcp_server.embedded.storage.faults import StorageFault
 from mcp_server.embedded.storage.glob import read_glob
 from mcp_server.embedded.storage.objects import Storage, StoredObject
 from mcp_server.errors import InvalidArguments, Violation
@@ -17,11 +21,12 @@ async def browse(
     prefix: str,
     pattern: str,
     recursive: bool,  # noqa: FBT001 - the request's own field, in the request's order
+    limits: Limits | None = None,
 ) -> list[CloudFile]:
     """The files whose key starts with the prefix and matches the pattern, sorted by path in code-point order.
 
     A pattern without a slash matches a file's name, one with a slash the path below the prefix. Not recursive: only
-    what lies directly below the prefix. Raises InvalidArguments and StorageFault.
+    what lies directly below the prefix. Raises InvalidArguments, and StorageFault, also when the whole takes too long.
     """
     by_path = "/" in pattern
     if by_path and not recursive:
@@ -30,9 +35,23 @@ async def browse(
     subject = _below(prefix) if by_path else _name
     starts = _below_starts(prefix, glob.head) if by_path else _name_starts(prefix, glob.head, recursive=recursive)
     found: list[CloudFile] = []
-    for start in starts:
-        found += await _matching(storage, start, "" if recursive else "/", lambda key: glob.matches(subject(key)))
+    with _bounded((limits or Limits()).browse):
+        for start in starts:
+            found += await _matching(storage, start, "" if recursive else "/", lambda key: glob.matches(subject(key)))
     return sorted(found, key=lambda file: file.path)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Generator[None]:
+    try:
+        with anyio.fail_after(seconds):
+            yield
+    except TimeoutError:
+        raise StorageFault(
+            "storage_listing_too_long",
+            f"The listing did not finish within {seconds:g} seconds.",
+            "Narrow it: give a longer prefix, or a pattern that begins with a folder, such as incoming/2026/*.mp4.",
+        ) from None
 
 
 async def _matching(storage: Storage, start: str, delimiter: str, matches: Callable[[str], bool]) -> list[CloudFile]:

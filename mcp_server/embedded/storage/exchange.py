@@ -30,12 +30,16 @@ ERROR_BYTES = 64 * KIB
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds, and how often. `total` bounds a page or a check; `cleanup` is a check's share for tidying up."""
+    """Seconds, and how often. `total` bounds a page or a check, `browse` all pages together.
+
+    `cleanup` is a check's share for tidying up.
+    """
 
     connect: float = 5
     read: float = 10
     total: float = 15
     cleanup: float = 3
+    browse: float = 50
     retries: int = 2
     backoff: float = 0.2
 
@@ -47,8 +51,8 @@ class Message:
     method: str
     origin: str
     target: str
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    content: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    content: bytes = field(default=b"", repr=False)
     body_limit: int = ERROR_BYTES
     retried: bool = True
 
@@ -63,8 +67,8 @@ class Answer:
     """An answer; its body is cut at the message's limit."""
 
     status: int
-    headers: httpx.Headers
-    body: bytes
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
 
     @property
     def succeeded(self) -> bool:

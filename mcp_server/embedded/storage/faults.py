@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mcp_server.embedded.storage.objects import Action
 from mcp_server.errors import ConnectorError
+from mcp_server.fields import is_region
 
 _CODE = re.compile("[A-Za-z0-9]{1,64}")
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _DOING: Mapping[Action, str] = {
     "list": "listing objects",
     "read": "reading an object",
@@ -67,7 +67,7 @@ def known_code(text: object) -> str:
 
 def known_region(text: object) -> str:
     """The text if it looks like an AWS region, else nothing."""
-    return text if isinstance(text, str) and _REGION.fullmatch(text) else ""
+    return text if isinstance(text, str) and is_region(text) else ""
 
 
 def bucket_not_found(refusal: Refusal) -> StorageFault:

@@ -1,4 +1,4 @@
-"""Globs over object keys: `*`, `?`, `**`, `[…]`, `[!…]` and `{a,b}`, case-sensitive, hidden names like any other.
+"""Globs over object keys: `*`, `?`, `**`, `[…]`, `[!…]` or `[^…]`, and `{a,b}`. Case counts, hidden names are found.
 
 Patterns come from a model, so nothing here may run long: stars and braces are capped, and what is long is refused.
 """
@@ -12,7 +12,7 @@ from itertools import takewhile
 
 import bracex
 
-from mcp_server.embedded.storage.glob_expression import expression_of, literal_head
+from mcp_server.embedded.storage.glob_expression import expression_of, has_open_brace, has_open_set, literal_head
 from mcp_server.errors import InvalidArguments, Violation
 
 MAX_EXPANSIONS = 64
@@ -35,9 +35,13 @@ class Glob:
 def read_glob(pattern: str) -> Glob:
     """The glob of a pattern over whole texts: `*` and `?` match no slash, a segment `**` any number of segments.
 
-    Raises InvalidArguments for a pattern that could take long.
+    Raises InvalidArguments for a pattern that could take long, and for one with an open bracket.
     """
+    if has_open_brace(pattern):
+        raise _invalid(r"has a { that no } closes; the character itself is \{")
     alternatives = _expanded(pattern)
+    if any(map(has_open_set, alternatives)):
+        raise _invalid(r"has a [ that no ] closes before the next slash; the character itself is \[")
     heads = [literal_head(alternative) for alternative in alternatives]
     return Glob(
         _common_head(min(heads), max(heads)), _suffix_matcher(alternatives) or _expression_matcher(alternatives)

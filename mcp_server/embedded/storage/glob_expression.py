@@ -14,8 +14,9 @@ from typing import TypeVar
 T = TypeVar("T")
 Token = re.Match[str]
 
-_TOKEN = re.compile(r"\*+|\?|\[(?P<set>!?\]?[^\]/]*)\]|\\(?P<escaped>.)|(?P<literal>.)", re.DOTALL)
+_TOKEN = re.compile(r"\*+|\?|\[(?P<set>[!^]?\]?[^\]/]*)\]|\\(?P<escaped>.)|(?P<literal>.)", re.DOTALL)
 _SET_ITEM = re.compile("(?P<low>.)-(?P<high>.)|(?P<one>.)", re.DOTALL)
+_DEPTHS = {"{": 1, "}": -1}
 _ANY_SEGMENTS = "(?:[^/]*/)*?"
 _SEGMENT_ENDS = "(?![^/])"
 
@@ -23,6 +24,19 @@ _SEGMENT_ENDS = "(?![^/])"
 def literal_head(glob: str) -> str:
     """The characters that stand before the first that stands for others."""
     return "".join(takewhile(bool, map(_literal, _TOKEN.finditer(glob))))
+
+
+def has_open_set(glob: str) -> bool:
+    """Whether a `[` is not closed, at least not before the next slash."""
+    return any(token["literal"] == "[" for token in _TOKEN.finditer(glob))
+
+
+def has_open_brace(glob: str) -> bool:
+    """Whether a `{` is not closed. The glob's braces are not expanded yet."""
+    depth = 0
+    for token in _TOKEN.finditer(glob):
+        depth = max(0, depth + _DEPTHS.get(token["literal"], 0))
+    return depth > 0
 
 
 def expression_of(globs: Iterable[str]) -> str:
@@ -94,7 +108,7 @@ def _character(token: Token) -> str:
 
 def _set(content: str) -> str:
     """`[…]` of a regular expression; a range that runs backwards holds nothing."""
-    excluded = content.startswith("!")
+    excluded = content.startswith(("!", "^"))
     items = "".join(map(_set_item, _SET_ITEM.finditer(content[excluded:])))
     if excluded:
         return f"[^/{items}]"

@@ -14,6 +14,8 @@ from typing import Literal, Protocol
 
 Action = Literal["list", "read", "write", "delete"]
 
+# A slash by most programs, the other by Hadoop's.
+_MARKER_ENDINGS = ("/", "_$folder$")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -35,7 +37,7 @@ class StoredObject:
     @property
     def is_folder_marker(self) -> bool:
         """Whether the object only makes an empty folder visible."""
-        return self.size == 0 and self.key.endswith("/")
+        return self.size == 0 and self.key.endswith(_MARKER_ENDINGS)
 
 
 Pages = AsyncGenerator[list[StoredObject], None]

@@ -26,6 +26,7 @@ class Shelf:
     slow: set[str] = field(default_factory=set[str])
     listed: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     attempts: list[str] = field(default_factory=list[str])
+    read: list[str] = field(default_factory=list[str])
     page_size: int = 2
 
     @classmethod
@@ -53,6 +54,7 @@ class Shelf:
             yield [StoredObject(key, len(self.contents[key]), TIME) for key in page]
 
     async def read_first_byte(self, key: str) -> bytes:
+        self.read.append(key)
         await self._attempt("read")
         return self.contents[key][:1]
 

@@ -108,11 +108,23 @@ async def test_a_slow_storage_is_a_fault_within_the_total(slow: set[str]) -> Non
         report = await check_access(shelf, ["import", "export"], None, SHORT)
     assert report.fault is not None
     assert (report.fault.code, report.fault.retryable) == ("storage_timeout", True)
+    assert "within 0.05 seconds" in report.fault.message
 
 
-async def test_who_finds_an_archived_object_could_read_it() -> None:
-    shelf = Shelf({"a.mp4": b""}, faults={"read": StorageFault("storage_object_archived", "Archived.")})
+async def test_a_folder_marker_is_not_the_object_that_is_read() -> None:
+    markers = {"a/": b"", "b/": b"", "b_$folder$": b""}
+    shelf = Shelf({**markers, "c.mp4": b"content"})
     assert (await check_access(shelf, ["import"], None)).checked == ALL_STEPS[:2]
+    assert shelf.read == ["c.mp4"]
+    only = await check_access(Shelf(dict(markers)), ["import"], None)
+    assert only.checked == ["list objects (there are none, so none was read)"]
+
+
+async def test_of_an_archived_object_it_is_not_said_that_it_was_read() -> None:
+    shelf = Shelf({"a.mp4": b""}, faults={"read": StorageFault("storage_object_archived", "Archived.")})
+    report = await check_access(shelf, ["import"], None)
+    assert report.fault is None
+    assert report.checked == ["list objects", "read an object (it is archived: only the permission was checked)"]
 
 
 async def test_another_fault_of_reading_ends_the_check() -> None:

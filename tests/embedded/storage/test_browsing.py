@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_server.embedded.storage import Storage, browse
+from mcp_server.embedded.storage import Limits, Storage, StorageFault, browse
 from mcp_server.embedded.storage.glob import read_glob
 from mcp_server.errors import InvalidArguments
 from tests.embedded.storage.shelf import TIME, Shelf
@@ -125,9 +125,20 @@ async def test_a_slash_in_the_pattern_contradicts_not_recursive() -> None:
 
 
 async def test_folder_markers_are_no_files_but_keys_with_content_are() -> None:
-    shelf = Shelf({"empty/": b"", "empty": b"", "full/": b"1", "/": b"1"})
+    markers = {"empty/": b"", "hadoop_$folder$": b""}
+    shelf = Shelf({**markers, "empty": b"", "full/": b"1", "/": b"1", "x_$folder$": b"1"})
     files = await browse(shelf, "", "*", recursive=True)
-    assert [(file.path, file.name) for file in files] == [("/", ""), ("empty", "empty"), ("full/", "full")]
+    names = [("/", ""), ("empty", "empty"), ("full/", "full"), ("x_$folder$", "x_$folder$")]
+    assert [(file.path, file.name) for file in files] == names
+
+
+async def test_a_listing_that_takes_too_long_is_a_fault_that_says_how_to_ask_for_less() -> None:
+    with pytest.raises(StorageFault) as caught:
+        await browse(Shelf(slow={"list"}), "", "*", recursive=True, limits=Limits(browse=0.05))
+    fault = caught.value
+    assert (fault.code, fault.retryable) == ("storage_listing_too_long", False)
+    assert fault.message == "The listing did not finish within 0.05 seconds."
+    assert "longer prefix" in fault.hint
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
+import httpx
 import pytest
 
 from mcp_server.embedded.storage import Limits, Storage, StorageFault, Storages, browse
+from mcp_server.embedded.storage.exchange import Answer, Message
 from mcp_server.errors import ConfigurationError
-from mcp_server.settings import load
+from mcp_server.settings import Settings, load
 from tests.embedded.storage.clouds import EMPTY, PROVIDERS, cloud, fault_of_listing, settings_at, some_account
 from tests.emulators import Emulator
 from tests.emulators.azure import AzureEmulator
@@ -68,6 +70,7 @@ async def test_the_total_holds_though_each_step_is_in_time(
 
 def test_by_default_a_dead_endpoint_is_a_fault_within_15_seconds() -> None:
     limits = Limits()
+    assert limits.browse == 50
     assert (limits.connect, limits.read, limits.total, limits.retries) == (5, 10, 15, 2)
 
 
@@ -211,9 +214,17 @@ async def test_no_log_line_holds_a_secret(
 def test_a_ca_file_that_is_none_is_named(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("nothing of that kind")
-    storages = Storages(load({}, {"VIDEOVECTOR_CA_FILE": str(file)}))
+    storages = Storages(Settings(ca_file=file))
     with pytest.raises(ConfigurationError, match="VIDEOVECTOR_CA_FILE"):
         anyio.run(storages.open(some_account("s3")).read_first_byte, "a")
+
+
+def test_messages_and_answers_do_not_print_what_they_carry() -> None:
+    secret = secrets.token_hex(20)
+    message = Message("POST", "https://storage.example", "/x", {"Authorization": secret}, secret.encode())
+    answer = Answer(403, httpx.Headers({"x-echo": secret}), secret.encode())
+    assert secret not in repr(message) + repr(answer)
+    assert "/x" in repr(message)
 
 
 async def test_closing_what_was_never_used_is_nothing() -> None:

@@ -19,7 +19,25 @@ FLAGS = wcmatch.GLOBSTAR | wcmatch.BRACE | wcmatch.DOTGLOB | wcmatch.CASE | wcma
 _names = st.text("abA.-] ", min_size=1, max_size=6).filter(lambda name: name not in (".", ".."))
 _paths = st.lists(_names, min_size=1, max_size=5).map("/".join)
 _pieces = st.sampled_from(
-    ["a", "b", "A", ".", "-", "*", "?", "[ab]", "[!a]", "[a-b]", "[]a]", "[!]]", r"\*", "{a,b}", "{A,.b}"]
+    [
+        "a",
+        "b",
+        "A",
+        ".",
+        "-",
+        "*",
+        "?",
+        "[ab]",
+        "[!a]",
+        "[^a]",
+        "[^]a]",
+        "[a-b]",
+        "[]a]",
+        "[!]]",
+        r"\*",
+        "{a,b}",
+        "{A,.b}",
+    ]
 )
 _segments = (
     st.lists(_pieces, min_size=1, max_size=5).map("".join).filter(lambda text: "**" not in text and text.strip("."))
@@ -75,16 +93,19 @@ def _wrong_fields(pattern: str, text: str) -> set[str]:
         ("[z-a]", "", "z"),
         ("[!z-a]", "z", "/"),
         ("[+-9]", "5", "/"),
-        ("[", "[", "a"),
-        ("a[", "a[", "a"),
-        ("[a/b]", "[a/b]", "a"),
-        ("[^a]", "^", "b"),
+        ("[^a]", "b", "a"),
+        ("[^a]", "^", "/"),
+        ("[a^]", "^", "b"),
+        ("[{]", "{", "["),
+        ("]}", "]}", "["),
+        ("}{a}", "}{a}", "a"),
+        (r"\{a", "{a", "a"),
+        (r"\[a", "[a", "a"),
         ("[&&||~~--]", "&", "x"),
         (r"\[a\]", "[a]", "a"),
         ("a\\", "a\\", "a"),
         ("{1..3}.mp4", "2.mp4", "4.mp4"),
         ("{a}", "{a}", "a"),
-        ("{a", "{a", "a"),
         ("***/x", "a/b/x", "a/b/y"),
         ("a**b", "axxb", "a/b"),
         ("**/**/x", "a/x", "a/y"),
@@ -114,6 +135,18 @@ def test_corners_of_the_language(pattern: str, matched: str, unmatched: str) -> 
 )
 def test_a_pattern_that_could_take_long_is_refused(pattern: str, rule: str) -> None:
     with pytest.raises(InvalidArguments, match=rule):
+        read_glob(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["*.{mp4", "{", "{a,{b,c}", "x}{y", "*.{mp4,mov/**"])
+def test_a_brace_that_is_not_closed_is_refused_and_not_taken_for_text(pattern: str) -> None:
+    with pytest.raises(InvalidArguments, match=r"pattern: has a \{ that no \} closes"):
+        read_glob(pattern)
+
+
+@pytest.mark.parametrize("pattern", ["[", "a[", "[a/b]", "clip-[0-9.mp4", "{a,[b}"])
+def test_a_bracket_that_is_not_closed_is_refused_and_not_taken_for_text(pattern: str) -> None:
+    with pytest.raises(InvalidArguments, match=r"pattern: has a \[ that no \] closes before the next slash"):
         read_glob(pattern)
 
 
