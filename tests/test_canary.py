@@ -98,7 +98,7 @@ def wrong_secrets(provider: str, cloud: Emulator) -> Iterator[Json]:
     yield cloud.wrong_secret_arguments()
     if provider == "gcs":
         whole = pem(new_private_key())
-        yield cloud.arguments(credentials_json=key_file(cloud, private_key=whole.replace("A", "B")))
+        yield cloud.arguments(credentials_json=key_file(cloud, private_key=whole.replace("b", "c")))
         yield cloud.arguments(credentials_json=json.dumps(key_file(cloud, private_key=whole), indent=1))
     else:
         yield cloud.arguments(**{SECRETS[provider][0]: odd_secret()})
