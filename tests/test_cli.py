@@ -220,3 +220,10 @@ def test_a_signal_ends_a_starting_server_with_status_0_too(tmp_path: Path) -> No
     tell = "m.run = lambda _: os.kill(os.getpid(), signal.SIGTERM) or 1"
     ended = subprocess.run([sys.executable, "-c", starting.format(tell)], cwd=tmp_path, check=False)
     assert ended.returncode == 0
+
+
+def test_a_command_that_is_told_to_end_is_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["schemas", "--write"]) == 0
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
