@@ -131,8 +131,7 @@ class VideoVector:
         with guarding([*secrets_of(request), *self._secrets]) as scrubber:
             reply = await self._exchange(operation, message)
             body = reply.body[:MAX_ERROR_BYTES] if reply.status >= 400 else reply.body
-            request_id = scrubber.text(reply.request_id)
-            return wire.decode_answer(operation, reply.status, body, request_id, scrubber.value)
+            return wire.decode_answer(operation, reply.status, body, reply.request_id, scrubber.value)
 
     async def _exchange(self, operation: Operation[Any, Any], message: wire.Message) -> Reply:
         repeatable = operation.method == "GET" or wire.IDEMPOTENCY_HEADER in message.headers

@@ -35,6 +35,7 @@ class Secret:
     """A string that prints, dumps and compares without showing itself; 8 to 4,096 characters when it is an argument."""
 
     __slots__ = ("_value",)
+    MIN_LENGTH: ClassVar[int] = 8
     MAX_LENGTH: ClassVar[int] = 4096
 
     def __init__(self, value: str) -> None:
@@ -57,7 +58,7 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        text = core_schema.str_schema(min_length=8, max_length=cls.MAX_LENGTH, strip_whitespace=True)
+        text = core_schema.str_schema(min_length=cls.MIN_LENGTH, max_length=cls.MAX_LENGTH, strip_whitespace=True)
         return core_schema.no_info_before_validator_function(
             _unwrap,
             core_schema.no_info_after_validator_function(cls, text),
@@ -70,7 +71,7 @@ def _unwrap(value: Any) -> Any:
 
 
 def reveal(model: BaseModel) -> dict[str, Any]:
-    """The set fields of a model, JSON-ready, its secrets in clear. For the wire and the vault only."""
+    """The set fields of a model, JSON-ready, its secrets in clear. For the wire and for sealing only."""
     return model.model_dump(mode="json", context=_REVEAL, exclude_none=True)
 
 

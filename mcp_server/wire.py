@@ -155,18 +155,19 @@ def decode_answer(
     request_id: str = "",
     scrub: Callable[[object], object] = _as_it_is,
 ) -> AnswerT:
-    """The answer in an HTTP response; `scrub` sees an error's JSON before it is read.
+    """The answer in an HTTP response; `scrub` sees what an error is made of, and nothing of an answer.
 
     Raises ApiRefused for an error status, ApiMisbehaved for anything that is not the documented shape.
     """
     if status >= 400:
         raise decode_error(status, body, request_id, scrub)
     if not 200 <= status < 300:
-        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", request_id)
+        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", _text(scrub(request_id)))
     try:
         return cast("AnswerT", _adapter(operation).validate_json(body))
     except ValidationError:
-        raise _misbehaved(f"Its answer to {operation.name} has an unknown shape.", request_id) from None
+        what = f"Its answer to {operation.name} has an unknown shape."
+        raise _misbehaved(what, _text(scrub(request_id))) from None
 
 
 def _misbehaved(what: str, request_id: str) -> ApiMisbehaved:
@@ -203,7 +204,7 @@ def decode_error(
         _text(error.get("code")) or _text(error.get("error_code")) or f"http_{status}",
         _refusal(status, _text(error.get("message")) or _text(detail), violations),
         hint=_text(details.get("hint")) or HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
-        request_id=_text(error.get("request_id")) or request_id,
+        request_id=_text(error.get("request_id")) or _text(scrub(request_id)),
         violations=violations,
     )
     refused.retryable = details["retryable"] is True if "retryable" in details else refused.retryable

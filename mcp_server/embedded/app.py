@@ -25,7 +25,7 @@ from mcp_server.embedded.border import Guarded, LocalOnly, RequestIds, answer_er
 from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
 from mcp_server.embedded.service import Service
 from mcp_server.operation import AnswerT, Operation, RequestT
-from mcp_server.redaction import secrets_of
+from mcp_server.redaction import Secret, secrets_of
 
 PREFIX = "/api/v2"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -33,7 +33,6 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 _CREDENTIALS = frozenset(
     {*(name for names in op.CREDENTIAL_FIELDS.values() for name in names), *op.CREATE_GCS_CONNECTOR.wire_names.values()}
 )
-_SHORTEST = 8
 
 Identify = Callable[[Request], Call]
 
@@ -67,7 +66,7 @@ def _credentials_in(fields: Mapping[str, Any]) -> Iterator[str]:
     for name in _CREDENTIALS & fields.keys():
         value = fields[name]
         texts = cast("dict[str, object]", value).values() if isinstance(value, dict) else [value]
-        yield from (text for text in texts if isinstance(text, str) and len(text) >= _SHORTEST)
+        yield from (text for text in texts if isinstance(text, str) and len(text) >= Secret.MIN_LENGTH)
 
 
 def create_app(service: Service, *, authenticate: bool) -> Starlette:

@@ -37,8 +37,7 @@ _TESTED = ("scopes", "export_base_path", "sealed_credentials")
 
 def new_connector(provider: str, request: NewConnector) -> Connector:
     """The connector that the request makes, with an id of its own, not tested yet."""
-    given = reveal(request)
-    kept = {name: given[name] for name in (*MUTABLE, *_LOCATIONS[provider]) if name in given}
+    kept = request.model_dump(include={*MUTABLE, *_LOCATIONS[provider]}, exclude_none=True)
     moment = clock.now()
     identity = {"connector_id": f"conn_{secrets.token_hex(12)}", "provider": provider}
     return Connector.model_validate({**kept, **identity, **UNTESTED, "created_at": moment, "updated_at": moment})

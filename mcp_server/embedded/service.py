@@ -20,7 +20,6 @@ from mcp_server.embedded.keys import encryption_keys
 from mcp_server.embedded.vault import Vault
 from mcp_server.errors import InvalidArguments, Violation
 from mcp_server.operation import Operation
-from mcp_server.redaction import reveal
 from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
 from mcp_server.settings import Settings
 
@@ -145,7 +144,7 @@ class Service:
         return TestResult(success=report.fault is None, error_message=error, checked=list(report.checked))
 
     def _changes(self, call: Call, row: RowMapping, request: op.UpdateConnector) -> dict[str, Any]:
-        changes = {name: value for name, value in reveal(request).items() if name in records.MUTABLE}
+        changes = request.model_dump(include={*records.MUTABLE}, exclude_none=True)
         if request.clear_export_base_path:
             changes["export_base_path"] = None
         credentials = self._new_credentials(row["provider"], request)
