@@ -93,7 +93,7 @@ class VideoVector:
         key = reveal_text(api_key) if isinstance(api_key, Secret) else api_key
         if key and not (key.isascii() and key.isprintable()):
             raise ConfigurationError("The API key must be printable ASCII characters.")
-        self._secrets = [key] if key else []
+        self._own_secrets = {key: "api_key"} if key else {}
         self._timeout = timeout
         self._max_retries = max_retries
         headers = {"Accept": "application/json", "User-Agent": f"videovector-connectors/{__version__}"}
@@ -128,7 +128,7 @@ class VideoVector:
         """
         request = wire.keyed(operation, request)
         message = wire.encode_request(operation, request)
-        with guarding([*secrets_of(request), *self._secrets]) as scrubber:
+        with guarding({**secrets_of(request), **self._own_secrets}) as scrubber:
             reply = await self._exchange(operation, message)
             body = reply.body[:MAX_ERROR_BYTES] if reply.status >= 400 else reply.body
             return wire.decode_answer(operation, reply.status, body, reply.request_id, scrubber.value)

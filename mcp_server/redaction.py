@@ -5,22 +5,22 @@ No I/O here, and no knowledge of operations: a secret is known by its type, and 
 
 from __future__ import annotations
 
-import base64
 import json
-import re
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo
 from pydantic_core import CoreSchema, core_schema
 
-from mcp_server.escapes import readings
+from mcp_server import credential_patterns
+from mcp_server.escapes import Reading, layers
+from mcp_server.sieve import Sieve, Span
 
 MARKER = "[redacted]"
+NAMELESS = "secret"
 _REVEAL: dict[str, bool] = {"reveal": True}
 
 
@@ -80,127 +80,124 @@ def reveal_text(secret: Secret) -> str:
     return secret.parts()[0]
 
 
-def secrets_of(model: BaseModel) -> list[str]:
-    """Every string in the model's own fields that must not be seen."""
-    return [part for _, value in model if isinstance(value, Secret) for part in value.parts()]
+def secrets_of(model: BaseModel) -> dict[str, str]:
+    """Every string in the model's own fields that must not be seen, and the name of its field."""
+    return {part: name for name, value in model if isinstance(value, Secret) for part in value.parts()}
 
 
-def _pieces(secret: str) -> Iterator[str]:
-    """The secret and, of a PEM block, each line of its body: an echo may cut it anywhere between lines."""
-    yield secret
-    if secret.lstrip().startswith("-----BEGIN "):
-        yield from (line for line in secret.splitlines() if len(line) >= 16 and "-----" not in line)
+def _within(text: bytes, position: int) -> bool:
+    """Whether it is inside of a character."""
+    return 0x80 <= (text[position] if position < len(text) else 0) < 0xC0
 
 
-def _base64_cores(secret: str) -> Iterator[str]:
-    """What stays the same of the secret's base64 wherever it lies in a longer text: one core an offset."""
-    raw = secret.encode(errors="surrogatepass")
-    for offset in range(3):
-        start, end = (4 if offset else 0), (offset + len(raw)) // 3 * 4
-        core = base64.b64encode(b"\0" * offset + raw).decode()[start:end]
-        if len(core) >= 8:
-            yield from (core, core.replace("+", "-").replace("/", "_"))
+def _whole(text: bytes, start: int, end: int) -> tuple[int, int]:
+    """The span widened to whole characters."""
+    while _within(text, start):
+        start -= 1
+    while _within(text, end):
+        end += 1
+    return start, end
 
 
-@dataclass(frozen=True, repr=False)
-class _Needles:
-    """What to look for in a text whose escapes are undone: the secrets as they are, and cores of their base64."""
-
-    plain: frozenset[str]
-    base64: frozenset[str]
-
-    @classmethod
-    def of(cls, secrets: Iterable[str]) -> _Needles:
-        given = [secret for secret in secrets if secret.strip()]
-        pieces = {piece for secret in given for piece in _pieces(secret)}
-        whole = {*given, *(json.dumps(secret)[1:-1] for secret in given)}
-        cores = frozenset(core for secret in whole for core in _base64_cores(secret))
-        return cls(frozenset(pieces | {piece.replace(" ", "+") for piece in pieces}), cores)
-
-    def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where in the text they stand; of a base64 core also the up to four characters on each side of its groups."""
-        for needle in self.plain:
-            yield from _found(needle, text)
-        for core in self.base64:
-            for start, end in _found(core, text):
-                left = len(_BASE64_END.split(text[max(0, start - 4) : start])[-1])
-                right = len(_BASE64_END.split(text[end : end + 4])[0])
-                yield start - left, end + right
+def _spans(text: bytes, sieve: Sieve) -> set[Span]:
+    """What is secret of a text: the known in every disguise, and what looks like one as it is or unescaped."""
+    readings = list(layers(Reading(text)))
+    known = sieve.spans(readings)
+    shaped = (
+        (*reading.span(start, end), name)
+        for reading in readings
+        for start, end, name in credential_patterns.spans(reading.octets)
+    )
+    return {(*_whole(text, start, end), name) for start, end, name in (*known, *shaped)}
 
 
-_BASE64_END = re.compile("[^A-Za-z0-9+/_=-]")
+def _merged(spans: Iterable[Span]) -> list[tuple[int, int, list[str]]]:
+    """The same without overlaps, each with the names of all that it covers."""
+    merged: list[tuple[int, int, list[str]]] = []
+    for start, end, name in sorted(spans):
+        if merged and start < merged[-1][1]:
+            first, last, names = merged.pop()
+            merged.append((first, max(last, end), [*names, name]))
+        else:
+            merged.append((start, end, [name]))
+    return merged
 
 
-def _found(needle: str, text: str) -> Iterator[tuple[int, int]]:
-    start = text.find(needle)
-    while start >= 0:
-        yield start, start + len(needle)
-        start = text.find(needle, start + len(needle))
-
-
-def _replaced(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """The text with one marker for each run of overlapping spans."""
-    pieces: list[str] = []
-    done = 0
-    for start, end in sorted(spans):
-        if start >= done:
-            pieces += (text[done:start], MARKER)
-        done = max(done, end)
-    return "".join([*pieces, text[done:]])
+def _named(secrets: Mapping[str, str] | Iterable[str]) -> dict[str, str]:
+    if isinstance(secrets, Mapping):
+        return dict(cast("Mapping[str, str]", secrets))
+    return dict.fromkeys(secrets, NAMELESS)
 
 
 class Scrubber:
-    """Replaces given secrets in texts and JSON values: raw, JSON-escaped, percent-encoded, base64 (also embedded)."""
+    """Replaces secrets in texts and JSON values: the given ones, in any form, and what looks like one."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        self._secrets = tuple(secrets)
+    def __init__(self, secrets: Mapping[str, str] | Iterable[str]) -> None:
+        self.secrets = _named(secrets)
 
     @cached_property
-    def _needles(self) -> _Needles:
+    def _sieve(self) -> Sieve:
         """Made for the first text: most calls log and refuse nothing."""
-        return _Needles.of(self._secrets)
+        return Sieve(self.secrets)
 
     def text(self, text: str) -> str:
         """The text with a marker in place of each secret. Linear in the text."""
-        if not self._secrets:
-            return text
-        spans = {
-            reading.span(start, end) for reading in readings(text) for start, end in self._needles.spans(reading.text)
-        }
-        return _replaced(text, spans) if spans else text
+        octets = text.encode(errors="surrogatepass")
+        pieces: list[bytes] = []
+        done = 0
+        for start, end, names in _merged(_spans(octets, self._sieve)):
+            pieces += (octets[done:start], f"[redacted {self._best(names)}]".encode())
+            done = end
+        return b"".join((*pieces, octets[done:])).decode(errors="surrogatepass") if pieces else text
+
+    def _best(self, names: list[str]) -> str:
+        """A given name before one that only a shape suggests."""
+        given = self.secrets.values()
+        return min(names, key=lambda name: (name == NAMELESS, name not in given))
 
     def value(self, value: Any) -> Any:
-        """The JSON value with every string of it, keys too, scrubbed."""
+        """The JSON value scrubbed as one text, so that a field's name is seen beside its value."""
+        text = json.dumps(value, ensure_ascii=False)
+        scrubbed = self.text(text)
+        if scrubbed == text:
+            return value
+        with suppress(ValueError):
+            return json.loads(scrubbed)
+        return self._in_each_string(value)
+
+    def _in_each_string(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
             entries = cast("dict[str, Any]", value)
-            return {self.text(key): self.value(item) for key, item in entries.items()}
-        return [self.value(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+            return {self.text(key): self._in_each_string(item) for key, item in entries.items()}
+        items = cast("list[object]", value)
+        return [self._in_each_string(item) for item in items] if isinstance(value, list) else value
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """The text without the secrets, in any of the forms that `Scrubber` knows."""
+def redact(text: str, secrets: Mapping[str, str] | Iterable[str]) -> str:
+    """The text without the secrets, in any of the forms that `Scrubber` knows, and without what looks like one."""
     return Scrubber(secrets).text(text)
 
 
-_active: Counter[str] = Counter()
+_active: Counter[tuple[str, str]] = Counter()
 
 
 @contextmanager
-def guarding(secrets: Iterable[str]) -> Generator[Scrubber]:
+def guarding(secrets: Mapping[str, str] | Iterable[str]) -> Generator[Scrubber]:
     """While it lasts, log records of the whole process are scrubbed of these secrets; yields their scrubber."""
-    held = [secret for secret in secrets if secret]
+    scrubber = Scrubber(secrets)
+    held = list(scrubber.secrets.items())
     _active.update(held)
     try:
-        yield Scrubber(held)
+        yield scrubber
     finally:
         _active.subtract(held)
-        for secret in held:
-            if _active[secret] <= 0:
-                del _active[secret]
+        for pair in held:
+            if _active[pair] <= 0:
+                del _active[pair]
 
 
 def scrub_active(text: str) -> str:
-    """The text without any secret that is guarded at this moment."""
-    return Scrubber(_active).text(text) if _active else text
+    """The text without any secret that is guarded at this moment, and without what looks like one."""
+    return Scrubber(dict(tuple(_active))).text(text)
