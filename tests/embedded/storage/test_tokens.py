@@ -9,6 +9,7 @@ import pytest
 
 from mcp_server.embedded.storage.documents import NotTheDocument
 from mcp_server.embedded.storage.tokens import Token, Tokens
+from mcp_server.redaction import Secret
 
 pytestmark = pytest.mark.anyio
 
@@ -73,9 +74,9 @@ async def test_a_token_that_was_refused_is_forgotten() -> None:
 async def test_the_oldest_token_gives_way() -> None:
     tokens, source = Tokens(), Source()
     for number in range(257):
-        await tokens.get(number, source)
-    assert await tokens.get(256, source) == "token-257"
-    assert await tokens.get(0, source) == "token-258"
+        await tokens.get(str(number), source)
+    assert await tokens.get("256", source) == "token-257"
+    assert await tokens.get("0", source) == "token-258"
 
 
 @pytest.mark.parametrize("text", ["", "a b", "line\nbreak", "\N{SNOWMAN}", None, 7])
@@ -86,3 +87,10 @@ def test_what_fits_no_header_is_no_token(text: object) -> None:
 
 def test_a_token_does_not_print_itself() -> None:
     assert "canary" not in repr(Token("canary", 0.0))
+
+
+async def test_the_cache_holds_no_secret() -> None:
+    tokens, secret = Tokens(), "canary-of-the-cache"
+    await tokens.get(("azure", Secret(secret)), Source())
+    assert await tokens.get(("azure", Secret(secret)), Source()) == "token-1"
+    assert secret not in str(vars(tokens))
