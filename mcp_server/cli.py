@@ -10,14 +10,15 @@ import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from mcp_server import __version__
 from mcp_server.errors import ConfigurationError
-from mcp_server.redaction import guarding, reveal_text, scrub_active
-from mcp_server.settings import DESCRIPTIONS, LOOPBACK_HOSTS, Settings, flag_name, load
+from mcp_server.redaction import guarding, scrub_active
+from mcp_server.settings import DESCRIPTIONS, LOOPBACK_HOSTS, SWITCHES, Settings, flag_name, load
 
 if TYPE_CHECKING:
     from mcp_server.demo import Step
@@ -39,7 +40,7 @@ class _Parser(argparse.ArgumentParser):
     """One screen of help for all commands, made from the tables; errors as ConfigurationError."""
 
     def format_help(self) -> str:
-        commands = [f"  {name or '(none)':9}{text}" for name, (text, _) in COMMANDS.items()]
+        commands = [f"  {name or '(none)':12}{text}" for name, (text, _) in COMMANDS.items()]
         flags = [f"  {flag_name(name):23}{description}" for name, description in DESCRIPTIONS.items()]
         return "\n".join(
             [
@@ -65,7 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         _log_to_stderr()
         if command is not _stdio:
             signal.signal(signal.SIGTERM, _interrupt)
-        with guarding(_own_secrets(settings)):
+        with guarding(settings.secrets):
             return command(settings, options)
     except ConfigurationError as error:
         print(f"videovector-connectors: {error}", file=sys.stderr)
@@ -74,10 +75,19 @@ def run(arguments: Sequence[str]) -> int:
         return INTERRUPTED
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def _flags() -> _Parser:
+    """Those of the settings, which every command takes."""
     flags = _Parser(add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for name in DESCRIPTIONS:
-        flags.add_argument(flag_name(name), dest=name)
+        if name in SWITCHES:
+            flags.add_argument(flag_name(name), dest=name, action="store_const", const=SWITCHES[name][1])
+        else:
+            flags.add_argument(flag_name(name), dest=name)
+    return flags
+
+
+def _parser() -> argparse.ArgumentParser:
+    flags = _flags()
     parser = _Parser(prog="videovector-connectors", parents=[flags], allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", parser_class=_Parser)
@@ -86,9 +96,19 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     api = add_command("api")
     api.add_argument("--host", default="127.0.0.1")
     api.add_argument("--port", type=int, default=8787)
+    credentials = add_command("credentials")
+    credentials.add_argument("action")
+    credentials.add_argument("name", nargs="?", default="")
+    credentials.add_argument("--provider", default="")
+    credentials.add_argument("--replace", action="store_true")
     direction = add_command("schemas").add_mutually_exclusive_group(required=True)
     direction.add_argument("--write", action="store_true")
     direction.add_argument("--check", action="store_true")
+    return parser
+
+
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
     try:
         options, unknown = parser.parse_known_args(arguments)
     except argparse.ArgumentError as error:
@@ -111,22 +131,21 @@ def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
-def _own_secrets(settings: Settings) -> list[str]:
-    return [reveal_text(secret) for secret in (settings.api_key, settings.encryption_key) if secret]
-
-
 def _stdio(settings: Settings, _: argparse.Namespace) -> int:
     import anyio
 
     from mcp_server import bootstrap, transports
+    from mcp_server.credentials.listener import open_desk
 
     async def serve() -> None:
         client = bootstrap.LazyClient(settings)
-        try:
-            await transports.serve_stdio(transports.build_server(client.ask, _own_secrets(settings)))
-        finally:
-            await client.aclose()
+        async with aclosing(client), open_desk() as desk:
+            await transports.serve_stdio(
+                transports.build_server(partial(bootstrap.backing, settings, client.ask, desk))
+            )
 
+    if settings.credentials_file is not None:
+        bootstrap.verify_credentials(settings)
     gc.enable()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
@@ -146,6 +165,17 @@ def _api(settings: Settings, options: argparse.Namespace) -> int:
     gc.enable()
     anyio.run(bootstrap.serve_api, settings, options.host, options.port, partial(print, flush=True))
     return 0
+
+
+def _credentials(settings: Settings, options: argparse.Namespace) -> int:
+    from mcp_server.credentials.administration import Order, carry_out
+
+    order = Order(options.name, options.provider, replace=options.replace)
+    failed = False
+    for report in carry_out(options.action, settings.credentials_path, order):
+        print(report.text)
+        failed = failed or report.failed
+    return int(failed)
 
 
 def _schemas(_: Settings, options: argparse.Namespace) -> int:
@@ -191,6 +221,7 @@ COMMANDS: Mapping[str, tuple[str, Command]] = MappingProxyType(
         "": ("the MCP server over stdio, for a client's configuration", _stdio),
         "demo": ("create, test, browse, change and delete a connector, and show it", _demo),
         "api": ("serve the embedded Connectors API on this machine (--host, --port)", _api),
+        "credentials": ("add NAME (--provider, --replace), list, remove NAME, check [NAME]", _credentials),
         "schemas": ("--write or --check the tool_schemas folder", _schemas),
     }
 )

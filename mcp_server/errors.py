@@ -5,6 +5,7 @@ No error is rendered here; the wire and the tools do that.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 
@@ -31,10 +32,11 @@ class ConnectorError(Exception):
 
 @dataclass(frozen=True)
 class Violation:
-    """One argument that breaks one rule; neither text holds the argument's value."""
+    """One argument that breaks one rule; neither text holds the argument's value. `missing`: it is not there at all."""
 
     field: str
     rule: str
+    missing: bool = dataclasses.field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.field}: {self.rule}" if self.field else self.rule

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -151,3 +151,10 @@ TenantId = Annotated[
 ClientId = Annotated[str, _STRIPPED, AfterValidator(_matching(_UUID, "an application (client) UUID"))]
 Prefix = Annotated[str, StringConstraints(max_length=1024)]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=1024)]
+
+CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "gcs": ("credentials_json",),
+    "s3": ("aws_access_key_id", "aws_secret_access_key"),
+    "azure": ("tenant_id", "client_id", "client_secret"),
+}
+SECRET_FIELDS = frozenset({"credentials_json", "aws_secret_access_key", "client_secret"})

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
 
@@ -61,7 +62,10 @@ class Request(BaseModel):
 
 @dataclass(frozen=True, eq=False)
 class Operation(Generic[RequestT, AnswerT]):
-    """One row. `wire_names` maps a request field to its name in the HTTP body where the two differ."""
+    """One row. `wire_names` maps a request field to its name in the HTTP body where the two differ.
+
+    `providers` are those whose credentials it takes; one that takes several replaces those of a connector that exists.
+    """
 
     name: str
     title: str
@@ -75,11 +79,23 @@ class Operation(Generic[RequestT, AnswerT]):
     body: Body = Body.NONE
     status: int = 200
     wire_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    providers: tuple[str, ...] = ()
 
     @property
     def keyed(self) -> bool:
         """Whether the operation takes an Idempotency-Key."""
         return "idempotency_key" in self.request.model_fields
+
+    def new_idempotency_key(self) -> str:
+        """A key that nobody has used, beginning with what it is for."""
+        verb, noun = self.name.split("_")[:2]
+        prefix = f"connector-{verb}" if noun == "connector" else f"connector-{verb}-{noun}"
+        return f"{prefix}:{uuid4().hex}"
+
+    @property
+    def rotates(self) -> bool:
+        """Whether the operation replaces the credentials of a connector that exists."""
+        return len(self.providers) > 1
 
     @property
     def path_fields(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from mcp_server.errors import Violation
 from mcp_server.fields import (
+    CREDENTIAL_FIELDS,
     AccessKeyId,
     ClientId,
     ConnectorId,
@@ -71,6 +72,7 @@ CREATE_GCS_CONNECTOR = Operation(
     body=Body.FORM,
     status=201,
     wire_names=MappingProxyType({"credentials_json": "credentials_file"}),
+    providers=("gcs",),
 )
 
 
@@ -95,6 +97,7 @@ CREATE_S3_CONNECTOR = Operation(
     effect=CREATION,
     body=Body.JSON,
     status=201,
+    providers=("s3",),
 )
 
 
@@ -120,6 +123,7 @@ CREATE_AZURE_CONNECTOR = Operation(
     effect=CREATION,
     body=Body.JSON,
     status=201,
+    providers=("azure",),
 )
 
 
@@ -171,9 +175,9 @@ class UpdateConnector(Request):
     clear_export_base_path: Flag = Field(default=False, description="Remove export_base_path")
     import_mode: ImportMode | None = None
     credentials_json: ServiceAccountKey | None = Field(default=None, description="GCS: service-account key JSON")
-    aws_access_key_id: AccessKeyId | None = Field(default=None, description="S3, with aws_secret_access_key")
+    aws_access_key_id: AccessKeyId | None = Field(default=None, description="S3, with all of its credentials")
     aws_secret_access_key: Secret | None = None
-    tenant_id: TenantId | None = Field(default=None, description="Azure, with client_id and client_secret")
+    tenant_id: TenantId | None = Field(default=None, description="Azure, with all of its credentials")
     client_id: ClientId | None = None
     client_secret: Secret | None = None
 
@@ -182,24 +186,17 @@ class UpdateConnector(Request):
         """Something must change, a folder cannot be set and cleared, and credentials come whole, of one provider."""
         cleared = truth(given.get("clear_export_base_path")) is True
         if not cleared and not given.keys() - {"connector_id", "clear_export_base_path"}:
-            yield Violation("", "name at least one field to change")
+            yield Violation("", "name at least one field to change", missing=True)
         if cleared and "export_base_path" in given:
             yield Violation("clear_export_base_path", "cannot go with export_base_path")
         yield from _partial_credentials(given)
-
-
-CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "gcs": ("credentials_json",),
-    "s3": ("aws_access_key_id", "aws_secret_access_key"),
-    "azure": ("tenant_id", "client_id", "client_secret"),
-}
 
 
 def _partial_credentials(given: Mapping[str, object]) -> Iterator[Violation]:
     touched = [provider for provider, names in CREDENTIAL_FIELDS.items() if any(name in given for name in names)]
     for provider in touched:
         missing = [name for name in CREDENTIAL_FIELDS[provider] if name not in given]
-        yield from (Violation(name, f"is required to rotate {provider} credentials") for name in missing)
+        yield from (Violation(name, f"is required to rotate {provider} credentials", missing=True) for name in missing)
     if len(touched) > 1:
         yield Violation("", f"credentials of several providers: {', '.join(touched)}; a connector has one")
 
@@ -207,7 +204,7 @@ def _partial_credentials(given: Mapping[str, object]) -> Iterator[Violation]:
 UPDATE_CONNECTOR = Operation(
     name="update_connector",
     title="Update connector",
-    description="Change only what is given. To rotate credentials give all of them. Bucket, region, account are fixed.",
+    description="Change only what is given. Credentials are replaced whole; bucket, region, account are fixed.",
     method="PATCH",
     path="/connectors/{connector_id}",
     request=UpdateConnector,
@@ -215,6 +212,7 @@ UPDATE_CONNECTOR = Operation(
     scope="write",
     effect=OVERWRITE,
     body=Body.MERGE_PATCH,
+    providers=tuple(CREDENTIAL_FIELDS),
 )
 
 

@@ -5,13 +5,13 @@ Names from outside are data: what cannot be seen in them is made visible. No MCP
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, Field
 
+from mcp_server.characters import all_seen
 from mcp_server.errors import ConnectorError
 from mcp_server.operations import (
     BrowseConnectorFiles,
@@ -28,7 +28,6 @@ from mcp_server.resources import CloudFile, Connector, Deletion, Resource, TestR
 MAX_FILES_SHOWN = 100
 MAX_ROWS_LENGTH = 24_000
 MAX_TEXT_LENGTH = 4_096
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 NOTHING_SECRET = Scrubber(())
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -39,6 +38,13 @@ class CreatedConnector(Connector):
 
     idempotency_key: str = Field(description="Repeat the call with it to get this same connector")
     next_step: str
+    note: str | None = Field(default=None, description="A warning about this call")
+
+
+class UpdatedConnector(Connector):
+    """A connector that was just changed."""
+
+    note: str | None = Field(default=None, description="A warning about this call")
 
 
 class ProviderCounts(Resource):
@@ -98,11 +104,21 @@ class DeletedConnector(Resource):
 
 def created(request: NewConnector, connector: Connector) -> CreatedConnector:
     """The new connector, its idempotency key, and the natural next call."""
-    return CreatedConnector(
-        **connector.model_dump(),
-        idempotency_key=request.idempotency_key or "",
-        next_step="Call test_connector: access has not been checked yet.",
-    )
+    return new_connector(connector, request.idempotency_key or "")
+
+
+def new_connector(connector: Connector, idempotency_key: str, test: TestResult | None = None) -> CreatedConnector:
+    """The new connector and what comes next, by what a test of its access has shown already."""
+    if test is None:
+        next_step = "Call test_connector: access has not been checked yet."
+    else:
+        next_step = f"Its access test {'passed' if test.success else 'failed'}. {_next_step(test)}"
+    return CreatedConnector(**connector.model_dump(), idempotency_key=idempotency_key, next_step=next_step)
+
+
+def updated(_: UpdateConnector, connector: Connector) -> UpdatedConnector:
+    """The connector as it is now."""
+    return UpdatedConnector(**connector.model_dump())
 
 
 def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorList:
@@ -118,7 +134,7 @@ def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorL
     )
 
 
-def one_connector(_: GetConnector | UpdateConnector, connector: Connector) -> Connector:
+def one_connector(_: GetConnector, connector: Connector) -> Connector:
     """The connector as it is."""
     return connector
 
@@ -130,8 +146,10 @@ _AFTER_FAILED_TEST = (
 )
 
 
-def _after_test(checked: Sequence[str]) -> str:
-    only_exports = not any("list" in step or step == _BY_API for step in checked)
+def _next_step(result: TestResult) -> str:
+    if not result.success:
+        return _AFTER_FAILED_TEST
+    only_exports = bool(result.checked) and not any("list" in step for step in result.checked)
     return "Ready for exports." if only_exports else "Call browse_connector_files to see the files."
 
 
@@ -142,7 +160,7 @@ def test_report(request: TestConnector, result: TestResult) -> TestReport:
         success=result.success,
         checked=checked,
         error_message=result.error_message,
-        next_step=_after_test(checked) if result.success else _AFTER_FAILED_TEST,
+        next_step=_next_step(result),
         idempotency_key=request.idempotency_key or "",
     )
 
@@ -181,9 +199,7 @@ def visible(text: str) -> str:
     """
     if len(text) > MAX_TEXT_LENGTH:
         text = f"{text[:MAX_TEXT_LENGTH]} (and {len(text) - MAX_TEXT_LENGTH} characters more)"
-    if text.isprintable() and not _INVISIBLE.search(text):
-        return text
-    return "".join(_escape(char) if _INVISIBLE.match(char) or not char.isprintable() else char for char in text)
+    return text if all_seen(text) else "".join(char if all_seen(char) else _escape(char) for char in text)
 
 
 def _escape(char: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ DEFAULT_BASE_URL = "https://api.vectormethods.com/api/v2"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 ENCRYPTION_KEY_BYTES = 32
 ALIASES: Mapping[str, str] = {"api_key": "VIDEO_VECTOR_API_KEY", "base_url": "VIDEO_VECTOR_BASE_URL"}
+APPLICATION = "videovector-connectors"
+OWN_SECRETS = frozenset({"VIDEOVECTOR_API_KEY", "VIDEO_VECTOR_API_KEY", "VIDEOVECTOR_ENCRYPTION_KEY"})
 
 
 class RuleBroken(ValueError):
@@ -117,6 +119,16 @@ def _encryption_key(text: str) -> Secret:
     return key
 
 
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        word = text.strip().lower()
+        if word not in words:
+            raise RuleBroken(" or ".join(words))
+        return word
+
+    return parse
+
+
 def _row(description: str, parse: Callable[[str], object], default: Any = None) -> Any:
     return field(default=default, metadata={"description": description, "parse": parse})
 
@@ -138,6 +150,15 @@ class Settings:
     azure_authority_host: str | None = _row("Token authority instead of Entra ID", _http_url)
     gcs_token_uri: str | None = _row("Token endpoint instead of Google's", _http_url)
     ca_file: Path | None = _row("PEM file of further certificate authorities", _certificates)
+    credentials_file: Path | None = _row("TOML file of named credentials", _path)
+    inline_secrets: str = _row("Secrets as tool arguments: allow (default) or deny", _one_of("allow", "deny"), "allow")
+    open_browser: str = _row("Open credential pages here: yes or no (default)", _one_of("no", "yes"), "no")
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secrets among the settings, in clear, and the setting of each: for keeping them out of texts."""
+        given = {row.name: getattr(self, row.name) for row in fields(self)}
+        return {reveal_text(value): name for name, value in given.items() if isinstance(value, Secret)}
 
     @property
     def data_folder(self) -> Path:
@@ -146,11 +167,27 @@ class Settings:
             return self.data_dir
         import platformdirs
 
-        return platformdirs.user_data_path("videovector-connectors", appauthor=False)
+        return platformdirs.user_data_path(APPLICATION, appauthor=False)
+
+    @property
+    def credentials_path(self) -> Path:
+        """Where the named credentials stand; there may be no such file."""
+        if self.credentials_file is not None:
+            return self.credentials_file
+        import platformdirs
+
+        return platformdirs.user_config_path(APPLICATION, appauthor=False) / "credentials.toml"
 
 
 DESCRIPTIONS: Mapping[str, str] = {row.name: row.metadata["description"] for row in fields(Settings)}
 _PARSERS: Mapping[str, Callable[[str], object]] = {row.name: row.metadata["parse"] for row in fields(Settings)}
+
+
+SWITCHES: Mapping[str, tuple[str, str]] = {
+    "inline_secrets": ("--no-inline-secrets", "deny"),
+    "open_browser": ("--open-browser", "yes"),
+}
+"""Flags that stand alone, and the text that each stands for."""
 
 
 def environment_name(name: str) -> str:
@@ -160,12 +197,25 @@ def environment_name(name: str) -> str:
 
 def flag_name(name: str) -> str:
     """The command-line flag of a setting."""
-    return "--" + name.replace("_", "-")
+    return SWITCHES[name][0] if name in SWITCHES else "--" + name.replace("_", "-")
 
 
-def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with something added, for a process that it starts."""
-    return {**os.environ, **extra}
+def child_environment(extra: Mapping[str, str], *, without: Collection[str] = ()) -> dict[str, str]:
+    """This process's environment, less secrets and with something added, for a process that it starts.
+
+    Left out are its own secrets and the variables `without`.
+    """
+    hidden = {_as_kept(name) for name in (*OWN_SECRETS, *without)}
+    return {**{name: text for name, text in os.environ.items() if name not in hidden}, **extra}
+
+
+def _as_kept(name: str) -> str:
+    return name.upper() if os.name == "nt" else name  # Windows knows a variable by any case of its name
+
+
+def variable(name: str) -> str | None:
+    """What an environment variable that the operator named holds now."""
+    return os.environ.get(name)
 
 
 def _given(name: str, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, str] | None:

@@ -8,11 +8,10 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, cast
-from uuid import uuid4
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -39,44 +38,46 @@ class Message:
 
 
 def parse(
-    operation: Operation[RequestT, AnswerT], arguments: object, called: Mapping[str, str] | None = None
+    operation: Operation[RequestT, AnswerT],
+    arguments: object,
+    called: Mapping[str, str] | None = None,
+    known: Sequence[str] | None = None,
 ) -> RequestT:
     """The request that these arguments make.
 
-    `null` and `""` count as unset. `called` says which arguments the caller knows by another name.
+    `null` and `""` count as unset. `called` says which arguments the caller knows by another name, `known` which
+    to tell a caller of who names one that is none (by default, the request's).
     Raises InvalidArguments with every broken rule, and never a value.
     """
     if not isinstance(arguments, dict):
         raise InvalidArguments((Violation("", "the arguments must be a JSON object"),))
     given = cast("dict[str, object]", arguments)
     fields = operation.request.model_fields
-    set_ones = {name: value for name, value in given.items() if not _unset(value)}
+    set_ones = {name: value for name, value in given.items() if not unset(value)}
     cleaned = {name: value for name, value in set_ones.items() if name in fields}
-    violations = [_unknown(name, operation.request) for name in given if name not in fields]
+    violations = [_unknown(name, operation.request, known or list(fields)) for name in given if name not in fields]
     violations += operation.request.broken_combinations(set_ones)
     try:
         request = operation.request.model_validate(cleaned)
     except ValidationError as error:
-        violations += [
-            _violation(fault, called or {}) for fault in error.errors(include_url=False, include_input=False)
-        ]
-    else:
-        if not violations:
-            return request
-    raise InvalidArguments(tuple(violations))
+        faults = error.errors(include_url=False, include_input=False)
+        raise InvalidArguments((*violations, *(_violation(fault, called or {}) for fault in faults))) from None
+    if violations:
+        raise InvalidArguments(tuple(violations))
+    return request
 
 
-def _unset(value: object) -> bool:
+def unset(value: object) -> bool:
+    """Whether a client that sends this value means that it sends none."""
     return value is None or value == ""
 
 
-def _unknown(name: str, request: type[Request]) -> Violation:
-    fields = request.model_fields
+def _unknown(name: str, request: type[Request], known: Sequence[str]) -> Violation:
     if name in request.FIXED:
         return Violation(name, "cannot be changed: create a new connector for another")
     shown = name if re.fullmatch("[A-Za-z_]{1,30}", name) else "(a name)"  # a key may stand where a name should
-    near = difflib.get_close_matches(name[:80], list(fields), n=1)
-    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(fields) or 'none'}"
+    near = difflib.get_close_matches(name[:80], known, n=1)
+    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known) or 'none'}"
     return Violation(shown, f"is not an argument; {allowed}")
 
 
@@ -102,16 +103,14 @@ def _violation(fault: ErrorDetails, called: Mapping[str, str]) -> Violation:
     rule = _RULES.get(fault["type"], "is not valid")
     if fault["type"] == "string_too_short" and context.get("min_length") == 1:
         rule = "must not be empty"
-    return Violation(where, rule.format(**context))
+    return Violation(where, rule.format(**context), missing=fault["type"] == "missing")
 
 
 def keyed(operation: Operation[RequestT, AnswerT], request: RequestT) -> RequestT:
     """The request with an idempotency key, where its operation takes one: the caller's, or one made here."""
     if not operation.keyed or idempotency_key(request):
         return request
-    verb, noun = operation.name.split("_")[:2]
-    prefix = f"connector-{verb}" if noun == "connector" else f"connector-{verb}-{noun}"
-    return request.model_copy(update={"idempotency_key": f"{prefix}:{uuid4().hex}"})
+    return request.model_copy(update={"idempotency_key": operation.new_idempotency_key()})
 
 
 def idempotency_key(request: BaseModel) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,9 @@ Json = dict[str, Any]
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """What a server process gets: these settings and none of this machine's; coverage is measured in it too."""
     measured = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
-    return {**get_default_environment(), **measured, **settings}
+    # The developer's own named credentials are not for tests.
+    nobodys = {"XDG_CONFIG_HOME": str(Path(tempfile.gettempdir(), "nobodys-configuration"))}
+    return {**get_default_environment(), **measured, **nobodys, **settings}
 
 
 @dataclass(frozen=True)

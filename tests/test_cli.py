@@ -88,6 +88,28 @@ def test_a_mistyped_flag_is_corrected_and_what_follows_it_not_repeated() -> None
     assert "did you mean --api-key?" in ran(f"--api-kee={secret}").stderr
 
 
+@pytest.mark.parametrize("flag", ["--no-inline-secrets", "--open-browser"])
+def test_a_switch_stands_alone_and_before_or_after_the_command(flag: str, tmp_path: Path) -> None:
+    for arguments in (["--data-dir", str(tmp_path), flag], [flag, "schemas", "--check"], ["schemas", "--check", flag]):
+        assert "unknown argument" not in ran(*arguments).stderr
+    refused = ran(f"{flag}=maybe")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "maybe" not in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_credentials_file_that_is_no_good_ends_the_start_with_one_line_that_says_where(tmp_path: Path) -> None:
+    book = tmp_path / "credentials.toml"
+    for text in (None, "[broken", f'[studio]\nprovider = "s3"\naws_secret_access_key = "{secrets.token_hex(20)}"\n'):
+        if text is not None:
+            book.write_text(text, encoding="utf-8")
+            book.chmod(0o600)
+        ended = ran("--data-dir", str(tmp_path), "--credentials-file", str(book))
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert str(book) in ended.stderr
+        assert (text or "").rpartition(" ")[2].strip('"\n') not in ended.stderr or text is None
+
+
 def test_the_end_of_stdin_ends_the_server_with_status_0_and_nothing_on_stdout(tmp_path: Path) -> None:
     ended = ran("--data-dir", str(tmp_path))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
@@ -174,7 +196,7 @@ def test_log_lines_and_their_tracebacks_hold_no_guarded_secret(capsys: pytest.Ca
         shown = formatter.format(record)
     assert secret not in shown
     assert "ValueError" in shown
-    assert "saw [redacted]" in shown
+    assert "saw [redacted secret]" in shown
 
 
 @pytest.mark.parametrize("failed", [False, True])

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from mcp_server import wire
 from mcp_server.errors import InvalidArguments, Violation
+from mcp_server.fields import CREDENTIAL_FIELDS
 from mcp_server.operation import Body, Request
-from mcp_server.operations import CREDENTIAL_FIELDS, OPERATIONS
+from mcp_server.operations import OPERATIONS
 from tests.materials import FIELDS, NAMES, ROWS, SERVICE_ACCOUNT, UUID, Json, arguments, made
 
 ENDPOINTS = {

@@ -18,7 +18,15 @@ from hypothesis import strategies as st
 from mcp_server import settings
 from mcp_server.errors import ConfigurationError
 from mcp_server.redaction import Secret, reveal_text
-from mcp_server.settings import DESCRIPTIONS, child_environment, encryption_key_bytes, environment_name, flag_name, load
+from mcp_server.settings import (
+    DESCRIPTIONS,
+    SWITCHES,
+    child_environment,
+    encryption_key_bytes,
+    environment_name,
+    flag_name,
+    load,
+)
 from tests.materials import API_KEY, made
 
 RAW_KEY = secrets.token_bytes(32)
@@ -37,6 +45,9 @@ GOOD: dict[str, tuple[str, Any]] = {
     "azure_authority_host": ("https://login.example.com", "https://login.example.com"),
     "gcs_token_uri": ("https://token.example.com/token", "https://token.example.com/token"),
     "ca_file": (certifi.where(), Path(certifi.where())),
+    "credentials_file": ("some/credentials.toml", Path("some/credentials.toml")),
+    "inline_secrets": ("deny", "deny"),
+    "open_browser": ("Yes", "yes"),
 }
 NAMES = tuple(GOOD)
 VARIABLES = [(name, environment_name(name)) for name in NAMES]
@@ -96,12 +107,20 @@ def test_an_environment_that_was_given_is_the_only_one(monkeypatch: pytest.Monke
     assert load({}, {}).timeout == 60_000
 
 
+DEFAULTS = {
+    "base_url": settings.DEFAULT_BASE_URL,
+    "timeout": 60_000,
+    "max_retries": 3,
+    "inline_secrets": "allow",
+    "open_browser": "no",
+}
+
+
 def test_what_is_not_set_has_its_default() -> None:
     found = load({}, {})
-    assert found.base_url == settings.DEFAULT_BASE_URL
-    assert (found.timeout, found.max_retries) == (60_000, 3)
+    assert {name: getattr(found, name) for name in DEFAULTS} == DEFAULTS
     unset = [name for name in NAMES if getattr(found, name) is None]
-    assert unset == [name for name in NAMES if name not in ("base_url", "timeout", "max_retries")]
+    assert unset == [name for name in NAMES if name not in DEFAULTS]
 
 
 def test_a_flag_that_is_no_setting_is_not_looked_at() -> None:
@@ -150,6 +169,9 @@ BAD: dict[str, list[str]] = {
     "timeout": [*BAD_NUMBERS, "0", "99", "600001"],
     "max_retries": [*BAD_NUMBERS, "11"],
     "data_dir": [f"~no-such-user-{MARK}/x"],
+    "credentials_file": [f"~no-such-user-{MARK}/x", f"{MARK}\x00"],
+    "inline_secrets": [MARK, "no"],
+    "open_browser": [MARK, "true"],
     "database_url": [
         *(MARK, "sqlite://", "sqlite:///", "sqlite:///:memory:", f"sqlite:///{MARK}?mode=ro", f"sqlite:///{MARK}#x"),
         *(f"postgresql://u:{MARK}@host/db", f"mysql:///{MARK}", f"sqlite+pysqlite:///{MARK}", f"sqlite://host/{MARK}"),
@@ -276,6 +298,49 @@ def test_settings_print_without_their_secrets() -> None:
     assert reveal_text(found.api_key) == API_KEY
     assert API_KEY not in f"{found} {found!r}"
     assert ENCRYPTION_KEY not in f"{found} {found!r}"
+
+
+def test_a_switch_stands_for_one_text_of_its_setting() -> None:
+    assert {name: (flag_name(name), getattr(load({name: text}, {}), name)) for name, (_, text) in SWITCHES.items()} == {
+        "inline_secrets": ("--no-inline-secrets", "deny"),
+        "open_browser": ("--open-browser", "yes"),
+    }
+
+
+@pytest.mark.parametrize(("name", "text"), [("inline_secrets", " ALLOW "), ("open_browser", "NO\n")])
+def test_a_word_may_be_written_in_either_case_and_between_blanks(name: str, text: str) -> None:
+    assert getattr(load({name: text}, {}), name) == DEFAULTS[name]
+
+
+def test_a_wrong_word_is_told_with_those_that_there_are() -> None:
+    assert "VIDEOVECTOR_INLINE_SECRETS: must be allow or deny" in str(
+        _refusal({}, {"VIDEOVECTOR_INLINE_SECRETS": "maybe"})
+    )
+
+
+def test_the_secrets_of_the_settings_are_known_by_their_names() -> None:
+    found = load({"api_key": API_KEY, "encryption_key": ENCRYPTION_KEY, "timeout": "100"}, {})
+    assert found.secrets == {API_KEY: "api_key", ENCRYPTION_KEY: "encryption_key"}
+    assert load({}, {}).secrets == {}
+
+
+def test_the_named_credentials_are_where_the_platform_has_them_unless_set(tmp_path: Path) -> None:
+    assert load({"credentials_file": str(tmp_path / "book.toml")}, {}).credentials_path == tmp_path / "book.toml"
+    default = platformdirs.user_config_path("videovector-connectors", appauthor=False) / "credentials.toml"
+    assert load({}, {}).credentials_path == default
+
+
+def test_a_child_does_not_get_this_servers_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VIDEOVECTOR_API_KEY", "VIDEO_VECTOR_API_KEY", "VIDEOVECTOR_ENCRYPTION_KEY"):
+        monkeypatch.setenv(name, API_KEY)
+    assert API_KEY not in child_environment({}).values()
+
+
+def test_a_variable_that_the_operator_named_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"STUDIO_{MARK.upper()}"
+    assert settings.variable(name) is None
+    monkeypatch.setenv(name, MARK)
+    assert settings.variable(name) == MARK
 
 
 def test_a_child_gets_this_environment_and_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,8 @@ from mcp_server.embedded import clock, storage
 from mcp_server.embedded.calls import Call
 from mcp_server.embedded.tables import connectors
 from mcp_server.errors import ApiRefused
-from mcp_server.operations import CREDENTIAL_FIELDS, NewConnector, UpdateConnector
+from mcp_server.fields import CREDENTIAL_FIELDS
+from mcp_server.operations import NewConnector, UpdateConnector
 from mcp_server.redaction import reveal
 from mcp_server.resources import Connector
 from mcp_server.wire import HINTS

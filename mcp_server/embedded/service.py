@@ -19,6 +19,7 @@ from mcp_server.embedded.idempotency import Ledger
 from mcp_server.embedded.keys import encryption_keys
 from mcp_server.embedded.vault import Vault
 from mcp_server.errors import InvalidArguments, Violation
+from mcp_server.fields import CREDENTIAL_FIELDS
 from mcp_server.operation import Operation
 from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
 from mcp_server.settings import Settings
@@ -159,7 +160,7 @@ class Service:
         """
         foreign = [
             Violation(name, f"is for provider {other}; this connector's provider is {provider}")
-            for other in op.CREDENTIAL_FIELDS
+            for other in CREDENTIAL_FIELDS
             if other != provider
             for name in records.credentials_in(other, request)
         ]

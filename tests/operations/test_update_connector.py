@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcp_server.operations import CREDENTIAL_FIELDS
+from mcp_server.fields import CREDENTIAL_FIELDS
 from tests.emulators import PROVIDERS
 from tests.operations.conftest import Desk
 from tests.sessions import Json
@@ -102,7 +102,7 @@ async def test_an_update_that_makes_no_sense_is_told_why(desk: Desk) -> None:
             "clear_export_base_path": True,
             "export_base_path": "elsewhere",
         },
-        "aws_secret_access_key: is required to rotate s3 credentials": {"aws_access_key_id": "AKIDEXAMPLE"},
+        "aws_access_key_id: is required to rotate s3 credentials": {"aws_secret_access_key": "not-a-secret"},
         "credentials of several providers: s3, azure": {**FOREIGN["s3"], **FOREIGN["azure"]},
     }
     for rule, changes in nonsense.items():
