@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from mcp_server.client import VideoVector
-    from mcp_server.operation import AnswerT, Operation, RequestT
+    from mcp_server.credentials.tickets import Desk
+    from mcp_server.operation import AnswerT, Ask, Operation, RequestT
     from mcp_server.settings import Settings
+    from mcp_server.tools import Backing
 
 
 @asynccontextmanager
@@ -94,6 +96,30 @@ async def serve_api(settings: Settings, host: str, port: int, announce: Callable
 
 def _already_ending(*_: object) -> None:
     """Nothing is left to do for the signal."""
+
+
+def verify_credentials(settings: Settings) -> None:
+    """Raises ConfigurationError when the file of named credentials cannot be used as it is."""
+    from mcp_server.credentials.book import CredentialBook
+
+    CredentialBook.of(settings).verify()
+
+
+def backing(settings: Settings, ask: Ask, desk: Desk) -> Backing:
+    """What the tools of a server with these settings stand on."""
+    from mcp_server.credentials.book import CredentialBook
+    from mcp_server.errands import Site
+    from mcp_server.intake import Intake
+    from mcp_server.reception import Reception
+    from mcp_server.tools import Backing
+
+    destination = settings.base_url if settings.api_key else "the Connectors API on this computer, which seals it"
+    book = CredentialBook.of(settings)
+    return Backing(
+        Site(ask, settings.secrets, destination),
+        Intake(book, inline=settings.inline_secrets == "allow"),
+        Reception(desk, open_browser=settings.open_browser == "yes", withheld=book.environment_variables),
+    )
 
 
 class LazyClient:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -34,6 +35,20 @@ MEDIA = {
     "posters/keynote.jpg": 6_400,
     "trailer.mp4": 24_000,
 }
+CREDENTIALS = """\
+[archive]
+provider = "s3"
+aws_access_key_id = { env = "DEMO_KEY_ID" }
+aws_secret_access_key = { env = "DEMO_SECRET" }
+"""
+CREATION: dict[str, Any] = {
+    "name": "Archive S3",
+    "bucket": BUCKET,
+    "region": "us-east-1",
+    "credentials": "archive",
+    "scopes": ["import", "export"],
+    "export_base_path": "exports/review",
+}
 _POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 EMULATOR = ("-m", "moto.server", "-H", "127.0.0.1")
 _START_SECONDS = 30
@@ -41,7 +56,7 @@ _START_SECONDS = 30
 
 @dataclass(frozen=True)
 class Step:
-    """One call: the tool, its arguments with secrets masked, and the text that the model would see."""
+    """One call: the tool, its arguments, and the text that the model would see."""
 
     tool: str
     arguments: Mapping[str, Any]
@@ -117,8 +132,9 @@ async def story(report: Callable[[Step], None]) -> None:
     Raises ConfigurationError as `s3_emulator` does.
     """
     with s3_emulator() as emulator, tempfile.TemporaryDirectory() as folder:
-        settings = {environment_name("s3_endpoint"): emulator.endpoint, environment_name("data_dir"): folder}
-        server = StdioServerParameters(command=sys.executable, args=["-m", "mcp_server"], env=settings)
+        server = StdioServerParameters(
+            command=sys.executable, args=["-m", "mcp_server"], env=_settings(emulator, Path(folder))
+        )
         async with Client(server) as client:
 
             async def call(tool: str, arguments: dict[str, Any]) -> CallToolResult:
@@ -126,21 +142,22 @@ async def story(report: Callable[[Step], None]) -> None:
                 report(_step(tool, arguments, result))
                 return result
 
-            created = await call("create_s3_connector", _creation(emulator))
+            created = await call("create_s3_connector", CREATION)
             if not created.is_error:
                 for tool, arguments in _further_calls({"connector_id": created.structured_content["connector_id"]}):
                     await call(tool, arguments)
 
 
-def _creation(emulator: Emulator) -> dict[str, Any]:
+def _settings(emulator: Emulator, folder: Path) -> dict[str, str]:
+    """A server with one set of named credentials: the model knows the name, the server finds the key."""
+    credentials = folder / "credentials.toml"
+    credentials.write_text(CREDENTIALS, encoding="utf-8")
     return {
-        "name": "Archive S3",
-        "bucket": BUCKET,
-        "region": "us-east-1",
-        "aws_access_key_id": emulator.access_key_id,
-        "aws_secret_access_key": emulator.secret_access_key,
-        "scopes": ["import", "export"],
-        "export_base_path": "exports/review",
+        environment_name("s3_endpoint"): emulator.endpoint,
+        environment_name("data_dir"): str(folder / "data"),
+        environment_name("credentials_file"): str(credentials),
+        "DEMO_KEY_ID": emulator.access_key_id,
+        "DEMO_SECRET": emulator.secret_access_key,
     }
 
 
@@ -155,6 +172,5 @@ def _further_calls(one: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...
 
 
 def _step(tool: str, arguments: Mapping[str, Any], result: CallToolResult) -> Step:
-    shown = {name: "(a secret)" if "secret" in name else value for name, value in arguments.items()}
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    return Step(tool, shown, text, result.is_error)
+    return Step(tool, arguments, text, result.is_error)

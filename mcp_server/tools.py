@@ -1,30 +1,46 @@
 """An operation as an MCP tool: described, called, presented. The one egress: all that a call returns is scrubbed here.
 
-How an answer looks is presentation's, how it is fetched the client's.
+How an answer looks is presentation's, how it is fetched the client's, where its secrets come from the intake's.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
 from mcp_server import operations as op
 from mcp_server import presentation, wire
+from mcp_server.elicitation import Caller, SilentCaller
+from mcp_server.errands import ConnectorErrand, Site
 from mcp_server.errors import ConnectorError
-from mcp_server.operation import AnswerT, Ask, Operation, RequestT
+from mcp_server.intake import Draft, Intake
+from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.portable_schema import portable_schema
+from mcp_server.reception import Reception
 from mcp_server.redaction import Scrubber, guarding, secrets_of
 from mcp_server.resources import Connector
 
 logger = logging.getLogger(__name__)
 
 _SEE_LOG = "Its log on stderr says where."
+DEFAULT_INTAKE = Intake()
+UNKNOWN_CALLER = SilentCaller(None)
 ViewT = TypeVar("ViewT", bound=BaseModel)
+Result = CallToolResult | InputRequiredResult
+
+
+@dataclass(frozen=True)
+class Backing:
+    """What the tools of one server stand on; without a reception the person cannot be asked."""
+
+    site: Site
+    intake: Intake = field(default=DEFAULT_INTAKE)
+    reception: Reception | None = None
 
 
 @dataclass(frozen=True)
@@ -35,14 +51,14 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     view: type[ViewT]
     present: Callable[[RequestT, AnswerT], ViewT]
 
-    def describe(self) -> Tool:
+    def describe(self, intake: Intake = DEFAULT_INTAKE) -> Tool:
         """The tools/list entry."""
         row = self.operation
         return Tool(
             name=row.name,
             title=row.title,
-            description=row.description,
-            input_schema=portable_schema(row.request),
+            description=intake.description(row),
+            input_schema=intake.input_schema(row),
             output_schema=portable_schema(self.view, "serialization"),
             annotations=ToolAnnotations(
                 title=row.title,
@@ -53,33 +69,64 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             ),
         )
 
-    async def call(self, ask: Ask, arguments: object, own_secrets: Iterable[str]) -> CallToolResult:
-        """The result of one call; every error that a caller can act on is a result too."""
-        try:
-            request = wire.keyed(self.operation, wire.parse(self.operation, arguments))
-            with guarding([*secrets_of(request), *own_secrets]) as scrubber:
-                return await self._answered(ask, request, scrubber)
-        except ConnectorError as error:
-            return _failed(presentation.error_text(error, Scrubber(own_secrets)))
+    async def call(self, backing: Backing, arguments: object, caller: Caller = UNKNOWN_CALLER) -> Result:
+        """The result of one call, or what the client has to do first; an error that a caller can act on is a result."""
+        note = backing.intake.note(self.operation, arguments)
+        with guarding(backing.site.own_secrets) as scrubber:
+            return await self._bordered(self._served(backing, arguments, caller, note), scrubber, note)
 
-    async def _answered(self, ask: Ask, request: RequestT, scrubber: Scrubber) -> CallToolResult:
+    async def _bordered(self, work: Awaitable[Result], scrubber: Scrubber, note: str, key: str = "") -> Result:
         """The border: a ConnectorError becomes its text; of an unforeseen error, nothing reaches the model."""
         try:
-            answer = await ask(self.operation, request)
-            data = presentation.structured(self.present(request, answer), scrubber)
-            text = TextContent(type="text", text=presentation.compact(data))
+            return await work
         except ConnectorError as known:
             error = known
         except Exception:
             logger.exception("%s failed unexpectedly", self.operation.name)
             error = ConnectorError("The server failed unexpectedly.", hint=_SEE_LOG, code="internal_error")
-        else:
-            return CallToolResult(content=[text], structured_content=data)
-        return _failed(presentation.error_text(error, scrubber, wire.idempotency_key(request)))
+        lines = (presentation.error_text(error, scrubber, key), note)
+        return CallToolResult(content=[TextContent(type="text", text="\n".join(filter(None, lines)))], is_error=True)
+
+    async def _served(self, backing: Backing, arguments: object, caller: Caller, note: str) -> Result:
+        draft = backing.intake.draft(self.operation, arguments)
+        if draft.request is not None:
+            return await self._answered(backing, draft.request, note)
+        existing = await self._existing(backing.site, draft)
+        provider = existing.provider if existing else self.operation.providers[0]
+        if draft.name is not None:
+            return await self._answered(backing, await backing.intake.looked_up(draft, draft.name, provider))
+        if backing.reception is None:
+            raise ConnectorError(
+                "Credentials are needed, and here is no page to ask the person for them.",
+                hint="Pass credentials with a name that the operator set up.",
+                code="credentials_needed",
+            )
+        errand = ConnectorErrand(draft, provider, backing.site, existing)
+        view = await backing.reception.settled(errand, caller)
+        return view if isinstance(view, InputRequiredResult) else _shown(view, backing.site.own_secrets)
+
+    async def _existing(self, site: Site, draft: Draft[RequestT, AnswerT]) -> Connector | None:
+        """The connector whose credentials are to be replaced."""
+        if not self.operation.rotates:
+            return None
+        return await site.ask(op.GET_CONNECTOR, op.GetConnector(connector_id=str(draft.arguments["connector_id"])))
+
+    async def _answered(self, backing: Backing, request: RequestT, note: str = "") -> Result:
+        """The result of a whole request; a note about its secret goes with it."""
+        request = wire.keyed(self.operation, request)
+        secrets = {**secrets_of(request), **backing.site.own_secrets}
+
+        async def answer() -> CallToolResult:
+            view = self.present(request, await backing.site.ask(self.operation, request))
+            return _shown(view.model_copy(update={"note": note}) if note else view, secrets)
+
+        with guarding(secrets) as scrubber:
+            return await self._bordered(answer(), scrubber, note, wire.idempotency_key(request))
 
 
-def _failed(text: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
+def _shown(view: BaseModel, secrets: Mapping[str, str]) -> CallToolResult:
+    data = presentation.structured(view, Scrubber(secrets))
+    return CallToolResult(content=[TextContent(type="text", text=presentation.compact(data))], structured_content=data)
 
 
 TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
@@ -88,7 +135,7 @@ TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
     ConnectorTool(op.CREATE_AZURE_CONNECTOR, presentation.CreatedConnector, presentation.created),
     ConnectorTool(op.LIST_CONNECTORS, presentation.ConnectorList, presentation.connector_list),
     ConnectorTool(op.GET_CONNECTOR, Connector, presentation.one_connector),
-    ConnectorTool(op.UPDATE_CONNECTOR, Connector, presentation.one_connector),
+    ConnectorTool(op.UPDATE_CONNECTOR, presentation.UpdatedConnector, presentation.updated),
     ConnectorTool(op.TEST_CONNECTOR, presentation.TestReport, presentation.test_report),
     ConnectorTool(op.BROWSE_CONNECTOR_FILES, presentation.FileListing, presentation.file_listing),
     ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, presentation.deleted),

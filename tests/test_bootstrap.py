@@ -23,10 +23,13 @@ from anyio.streams.tls import TLSListener
 from mcp_server import bootstrap
 from mcp_server import operations as op
 from mcp_server.client import VideoVector
+from mcp_server.credentials.tickets import Desk
 from mcp_server.errors import ApiRefused, ApiUnreachable, ConfigurationError
-from mcp_server.settings import Settings, load
-from mcp_server.tools import TOOL_BY_NAME
-from tests.materials import ARGUMENTS, CONNECTOR
+from mcp_server.settings import DEFAULT_BASE_URL, Settings, load
+from mcp_server.tools import TOOL_BY_NAME, Backing
+from tests import tool_calls
+from tests.materials import API_KEY, ARGUMENTS, CONNECTOR
+from tests.tool_calls import backed, finished
 
 pytestmark = pytest.mark.anyio
 
@@ -136,6 +139,38 @@ async def test_the_served_api_wants_a_key_and_the_one_in_process_does_not(tmp_pa
                 assert (await http.get("/connectors")).status_code == status
 
 
+# ---- what the tools stand on --------------------------------------------------------------------------------------
+
+
+def stands_on(**flags: str) -> Backing:
+    return bootstrap.backing(load(flags, {}), tool_calls.Api().ask, Desk(lambda: "http://127.0.0.1:9"))
+
+
+def test_the_tools_stand_on_what_the_settings_say(tmp_path: Path) -> None:
+    book = tmp_path / "credentials.toml"
+    book.write_text('[studio]\nprovider = "s3"\naws_profile = "studio"\n', encoding="utf-8")
+    book.chmod(0o600)
+    one = stands_on(credentials_file=str(book), inline_secrets="deny", open_browser="yes", api_key=API_KEY)
+    assert (one.site.own_secrets, one.site.destination) == ({API_KEY: "api_key"}, DEFAULT_BASE_URL)
+    assert (one.intake.inline, one.intake.names(op.CREATE_S3_CONNECTOR)) == (False, {"s3": ("studio",)})
+    assert one.reception is not None
+    assert one.reception.open_browser
+
+
+def test_without_settings_secrets_are_taken_sealed_here_and_no_browser_is_opened(tmp_path: Path) -> None:
+    one = stands_on()
+    assert one.intake.inline
+    assert one.site.own_secrets == {}
+    assert "this computer" in one.site.destination
+    assert one.reception is not None
+    assert not one.reception.open_browser
+
+
+def test_a_file_of_named_credentials_is_verified_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no such file"):
+        bootstrap.verify_credentials(load({"credentials_file": str(tmp_path / "none.toml")}, {}))
+
+
 # ---- a client that opens late ------------------------------------------------------------------------------------
 
 
@@ -216,13 +251,13 @@ async def test_an_opening_that_fails_is_a_clear_tool_error_and_the_next_call_tri
     undo = spoil(folder)
     async with lazy(embedded(folder)) as client:
         for _ in range(2):
-            result = await tool.call(client.ask, {}, ())
+            result = finished(await tool.call(backed(client), {}))
             text = result.model_dump()["content"][0]["text"]
             assert result.is_error
             assert str(folder) in text
             assert "internal_error" not in text
         undo()
-        assert (await tool.call(client.ask, {}, ())).structured_content is not None
+        assert finished(await tool.call(backed(client), {})).structured_content is not None
 
 
 async def test_a_data_folder_that_can_not_be_made_is_a_clear_error(tmp_path: Path) -> None:

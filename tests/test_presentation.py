@@ -43,6 +43,33 @@ def test_a_new_connector_without_a_key_is_shown_all_the_same() -> None:
     assert presentation.created(_request("create_s3_connector"), _connector()).idempotency_key == ""
 
 
+@pytest.mark.parametrize(
+    ("result", "next_step"),
+    [
+        (None, "access has not been checked yet"),
+        (TestResult(success=True, checked=["list objects"]), "Its access test passed. Call browse_connector_files"),
+        (TestResult(success=True, checked=["write a probe object"]), "Its access test passed. Ready for exports"),
+        (TestResult(success=False, error_message="No bucket"), "Its access test failed. Do what the error says"),
+    ],
+)
+def test_a_new_connector_names_what_comes_next_by_what_its_test_has_shown(
+    result: TestResult | None, next_step: str
+) -> None:
+    view = presentation.new_connector(_connector(), "mine", result)
+    assert next_step in view.next_step
+    assert (view.idempotency_key, view.note) == ("mine", None)
+
+
+def test_a_changed_connector_is_shown_as_it_is_now() -> None:
+    view = presentation.updated(_request("update_connector"), _connector(name="Renamed"))
+    assert structured(view) == structured(_connector(name="Renamed"))
+
+
+def test_a_note_is_shown_where_there_is_one() -> None:
+    view = presentation.updated(_request("update_connector"), _connector()).model_copy(update={"note": "Take care."})
+    assert compact(structured(view)).endswith("note: Take care.")
+
+
 def test_a_list_counts_connectors_by_provider() -> None:
     connectors = [_connector(provider=provider) for provider in ("s3", "gcs", "s3", "another")]
     view = presentation.connector_list(_request("list_connectors"), connectors)

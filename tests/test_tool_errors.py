@@ -12,6 +12,7 @@ import pytest
 from mcp_types import CallToolResult
 from pydantic import BaseModel
 
+from mcp_server.errands import Site
 from mcp_server.errors import (
     ApiMisbehaved,
     ApiRefused,
@@ -23,7 +24,7 @@ from mcp_server.errors import (
 )
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.operations import LIST_CONNECTORS
-from mcp_server.tools import TOOL_BY_NAME, ConnectorTool
+from mcp_server.tools import TOOL_BY_NAME, Backing, ConnectorTool
 from tests.materials import (
     ANSWERS,
     API_KEY,
@@ -35,7 +36,7 @@ from tests.materials import (
     pem,
     service_account,
 )
-from tests.tool_calls import Api, called, error_of, whole_of
+from tests.tool_calls import Api, backed, called, error_of, finished, whole_of
 
 pytestmark = pytest.mark.anyio
 
@@ -73,7 +74,7 @@ async def test_wrong_arguments_are_told_before_anything_is_asked(name: str) -> N
 
 @pytest.mark.parametrize("odd", [None, [], "text", 7, [{"connector_id": "conn_123"}]])
 async def test_arguments_that_are_no_object_are_told(odd: object) -> None:
-    assert "must be a JSON object" in error_of(await TOOL_BY_NAME["get_connector"].call(Api().ask, odd, ()))
+    assert "must be a JSON object" in error_of(finished(await TOOL_BY_NAME["get_connector"].call(backed(Api()), odd)))
 
 
 def _nested_scopes() -> str:
@@ -135,7 +136,7 @@ def _no_view(request: BaseModel, answer: Any) -> _Broken:
 
 async def test_an_answer_that_cannot_be_shown_is_an_unforeseen_error_too(caplog: pytest.LogCaptureFixture) -> None:
     tool = ConnectorTool(LIST_CONNECTORS, _Broken, _no_view)
-    text = error_of(await tool.call(Api([]).ask, {}, ()))
+    text = error_of(finished(await tool.call(backed(Api([])), {})))
     assert "internal_error" in text
     assert AWS_SECRET[:12] not in text
 
@@ -157,7 +158,7 @@ async def test_a_cancelled_call_stays_cancelled() -> None:
     results: list[CallToolResult] = []
 
     async def call() -> None:
-        results.append(await TOOL_BY_NAME["list_connectors"].call(never, {}, ()))
+        results.append(finished(await TOOL_BY_NAME["list_connectors"].call(Backing(Site(never, {}, "")), {})))
 
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(call)
@@ -186,6 +187,18 @@ async def test_an_error_of_an_operation_without_a_key_tells_none() -> None:
 
 
 async def test_what_cannot_be_changed_is_said_so_and_nothing_else() -> None:
-    result = await TOOL_BY_NAME["update_connector"].call(Api().ask, {"connector_id": "conn_1", "bucket": "other"}, ())
+    api = backed(Api())
+    result = finished(await TOOL_BY_NAME["update_connector"].call(api, {"connector_id": "conn_1", "bucket": "other"}))
     assert "bucket: cannot be changed: create a new connector for another" in error_of(result)
     assert "at least one field" not in error_of(result)
+
+
+async def test_a_refused_call_tells_too_that_its_secret_is_in_the_transcript() -> None:
+    refused = ApiRefused(403, "forbidden", "No.")
+    for result in (
+        await called("create_s3_connector", Api(error=refused)),
+        await called("create_s3_connector", Api(), bucket="Not_A_Bucket"),
+        await called("create_s3_connector", Api(error=KeyError("x"))),
+    ):
+        assert "transcript" in error_of(result).splitlines()[-1]
+    assert "transcript" not in error_of(await called("list_connectors", Api(error=refused)))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from mcp_types import CallToolResult, TextContent
 
 from mcp_server import wire
-from mcp_server.operation import AnswerT, Operation, RequestT
-from mcp_server.tools import TOOL_BY_NAME
+from mcp_server.errands import Site
+from mcp_server.operation import AnswerT, Ask, Operation, RequestT
+from mcp_server.tools import TOOL_BY_NAME, Backing, Result
 from tests.materials import (
     ANSWERS,
     CLOUD_FILE,
@@ -60,8 +61,25 @@ class Api:
         return wire.decode_answer(operation, 200, json.dumps(self._answer).encode())
 
 
+class Asked(Protocol):
+    """Whoever answers operations."""
+
+    @property
+    def ask(self) -> Ask: ...
+
+
+def backed(api: Asked, *own: str, **rest: Any) -> Backing:
+    """What a tool stands on: this API, own secrets of the server's, and whatever else is given."""
+    return Backing(Site(api.ask, dict.fromkeys(own, "api_key"), "https://api.example"), **rest)
+
+
 async def called(name: str, api: Api, own: tuple[str, ...] = (), /, **changes: Any) -> CallToolResult:
-    return await TOOL_BY_NAME[name].call(api.ask, arguments(name, **changes), own)
+    return finished(await TOOL_BY_NAME[name].call(backed(api, *own), arguments(name, **changes)))
+
+
+def finished(result: Result) -> CallToolResult:
+    assert isinstance(result, CallToolResult)
+    return result
 
 
 def text_of(result: CallToolResult) -> str:

@@ -32,7 +32,7 @@ async def test_wrong_names_are_refused_before_anything_is_stored(desk: Desk) -> 
         container="Not--A--Container",
         tenant_id="common/oauth2?x=",
         client_id="not a client",
-        client_secret="",
+        client_secret="short",
     )
 
 
