@@ -1,10 +1,12 @@
-"""Keyrings for each test: a real one in a file of its own, and none."""
+"""Keyrings for each test: a real one in a file of its own, and none; and a command with a book of its own."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from tests.credentials.commanding import Command
 
 
 def _backend(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -47,3 +49,11 @@ def forgetful_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def broken_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     _backend(monkeypatch, "no_such_module.Keyring")
+
+
+@pytest.fixture
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    path = tmp_path / "config" / "credentials.toml"
+    path.parent.mkdir()
+    monkeypatch.setenv("VIDEOVECTOR_CREDENTIALS_FILE", str(path))
+    return Command(path, monkeypatch, capsys)
