@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 
 import anyio
+from anyio.lowlevel import checkpoint
 from mcp.server.context import ServerRequestContext
 from mcp.server.request_state import authenticated_principal
 from mcp.server.session import ServerSession
@@ -89,7 +90,15 @@ class SessionCaller(Caller):
     elicitation_id: str = field(default_factory=secrets.token_urlsafe)
 
     async def invite(self, invitation: Invitation) -> Visit:
-        ticket = invitation.ticket
+        answers = await self._answers(invitation)
+        if answers:
+            return answers[0]
+        if invitation.ticket.state == "done":
+            await self.session.send_elicit_complete(self.elicitation_id, self.request_id)
+        return Visit.SETTLED
+
+    async def _answers(self, invitation: Invitation) -> list[Visit]:
+        """Why there is nothing to wait for; nothing when the ticket is settled."""
         answers: list[Visit] = []
         async with anyio.create_task_group() as tasks:
 
@@ -99,13 +108,10 @@ class SessionCaller(Caller):
                     tasks.cancel_scope.cancel()
 
             tasks.start_soon(ask)
-            await self._keep_waiting(ticket)
+            await self._keep_waiting(invitation.ticket)
             tasks.cancel_scope.cancel()
-        if answers:
-            return answers[0]
-        if ticket.state == "done":
-            await self.session.send_elicit_complete(self.elicitation_id, self.request_id)
-        return Visit.SETTLED
+        await checkpoint()
+        return answers
 
     async def _keep_waiting(self, ticket: Ticket) -> None:
         """Until the ticket is settled, with a sign of life for the client now and then."""

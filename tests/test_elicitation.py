@@ -66,7 +66,11 @@ async def test_who_declines_closes_the_page_and_the_model_is_told_to_ask_first(
     assert office.api.asked == []
 
 
-async def test_a_page_that_nobody_sends_in_time_is_told_as_expired(era: str, office: Office) -> None:
+async def test_a_page_that_nobody_sends_in_time_is_told_as_expired(
+    era: str, office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(elicitation, "HEARTBEAT_SECONDS", 0.0)
+
     async def waiting(_: str) -> ElicitResult:
         office.clock.passes(OPEN_SECONDS)
         return ACCEPTED

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import anyio
+from anyio.lowlevel import checkpoint
 
 from mcp_server.credentials.errand import Errand, Refusal
 from mcp_server.credentials.first_browser import FirstBrowser, digest
@@ -131,6 +132,7 @@ class Ticket:
             while self.state == "open":
                 with anyio.move_on_after(math.inf if self._sending else self.seconds_left):
                     await self._changed.wait()
+        await checkpoint()
         return self.state != "open"
 
     def delivered(self) -> None:
