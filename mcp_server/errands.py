@@ -106,7 +106,9 @@ class ConnectorErrand:
 
     @property
     def title(self) -> str:
-        """What it does, in words."""
+        """What it does next, in words."""
+        if self.test is not None and not self.test.success:
+            return "Correct the credentials"
         return "Replace credentials" if self.existing else self.draft.operation.title
 
     @property

@@ -195,9 +195,9 @@ async def test_a_failed_test_can_be_corrected_in_the_same_connector() -> None:
     api = Answering(test_connector=Turns(FAILED, PASSED), update_connector={**CONNECTOR, "name": "Archive"})
     errand = creating(api, aws_access_key_id="known-key-id", name="Archive")
     refused = await refusal(errand)
-    assert (refused.message, refused.keepable) == (f"{CREATED} AWS refused the signature.", True)
-    corrected = made("corrected")
-    done = await errand.send({"aws_secret_access_key": corrected})
+    told = (refused.message, refused.keepable, errand.title)
+    assert told == (f"{CREATED} AWS refused the signature.", True, "Correct the credentials")
+    done = await errand.send({"aws_secret_access_key": (corrected := made("corrected"))})
     assert done == "The connector was created; its access was tested and works."
     assert api.order == [
         *("create_s3_connector", "test_connector", "get_connector"),
