@@ -157,4 +157,5 @@ CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "s3": ("aws_access_key_id", "aws_secret_access_key"),
     "azure": ("tenant_id", "client_id", "client_secret"),
 }
+ALL_CREDENTIAL_FIELDS = tuple(name for names in CREDENTIAL_FIELDS.values() for name in names)
 SECRET_FIELDS = frozenset({"credentials_json", "aws_secret_access_key", "client_secret"})

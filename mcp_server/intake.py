@@ -11,9 +11,9 @@ from itertools import accumulate
 from typing import Any, Generic, cast
 
 from mcp_server import wire
-from mcp_server.credentials.book import CredentialBook
-from mcp_server.errors import ConfigurationError, ConnectorError, InvalidArguments, Violation, listed
-from mcp_server.fields import CREDENTIAL_FIELDS, SECRET_FIELDS, truth
+from mcp_server.credentials.book import CredentialBook, unusable
+from mcp_server.errors import ConnectorError, InvalidArguments, Violation, listed
+from mcp_server.fields import ALL_CREDENTIAL_FIELDS, CREDENTIAL_FIELDS, SECRET_FIELDS, truth
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.portable_schema import portable_schema
 
@@ -111,11 +111,7 @@ class Intake:
         try:
             return draft.completed(credentials)
         except InvalidArguments as error:
-            raise ConfigurationError(
-                f"The credentials {name} are not valid: {listed(error.violations)}.",
-                hint=f"Ask the operator to run: videovector-connectors credentials check {name}",
-                code="credentials_unreadable",
-            ) from None
+            raise unusable(name, f"are not valid: {listed(error.violations)}") from None
 
     def note(self, operation: Operation[Any, Any], arguments: object) -> str:
         """What to say of a secret that stands in the transcript, empty when there is none."""
@@ -186,7 +182,7 @@ class _Given:
 
 
 def _credentials_in(names: Mapping[str, object]) -> list[str]:
-    return [name for each in CREDENTIAL_FIELDS.values() for name in each if name in names]
+    return [name for name in ALL_CREDENTIAL_FIELDS if name in names]
 
 
 def _shortened(names: Sequence[str]) -> str:
@@ -207,7 +203,4 @@ def _refused(name: str) -> Violation:
 
 def _of_credentials(violation: Violation) -> bool:
     """Whether it is only that credentials, or any change, are missing."""
-    return violation.missing and (not violation.field or violation.field in _ALL_CREDENTIALS)
-
-
-_ALL_CREDENTIALS = frozenset(name for names in CREDENTIAL_FIELDS.values() for name in names)
+    return violation.missing and (not violation.field or violation.field in ALL_CREDENTIAL_FIELDS)

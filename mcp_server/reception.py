@@ -41,7 +41,7 @@ class Reception:
             if isinstance(visit, InputRequiredResult):
                 return visit
             if visit is Visit.DECLINED:
-                self.desk.withdraw(ticket)
+                ticket.withdraw()
                 await ticket.settled(math.inf)
             elif visit is not Visit.SETTLED:
                 raise _to_be_passed_on(ticket)

@@ -23,7 +23,6 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 ENCRYPTION_KEY_BYTES = 32
 ALIASES: Mapping[str, str] = {"api_key": "VIDEO_VECTOR_API_KEY", "base_url": "VIDEO_VECTOR_BASE_URL"}
 APPLICATION = "videovector-connectors"
-OWN_SECRETS = frozenset({"VIDEOVECTOR_API_KEY", "VIDEO_VECTOR_API_KEY", "VIDEOVECTOR_ENCRYPTION_KEY"})
 
 
 class RuleBroken(ValueError):
@@ -157,8 +156,8 @@ class Settings:
     @property
     def secrets(self) -> dict[str, str]:
         """The secrets among the settings, in clear, and the setting of each: for keeping them out of texts."""
-        given = {row.name: getattr(self, row.name) for row in fields(self)}
-        return {reveal_text(value): name for name, value in given.items() if isinstance(value, Secret)}
+        given = {name: getattr(self, name) for name in SECRET_SETTINGS}
+        return {reveal_text(value): name for name, value in given.items() if value is not None}
 
     @property
     def data_folder(self) -> Path:
@@ -181,8 +180,7 @@ class Settings:
 
 DESCRIPTIONS: Mapping[str, str] = {row.name: row.metadata["description"] for row in fields(Settings)}
 _PARSERS: Mapping[str, Callable[[str], object]] = {row.name: row.metadata["parse"] for row in fields(Settings)}
-
-
+SECRET_SETTINGS = tuple(row.name for row in fields(Settings) if str(row.type).startswith("Secret"))
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "inline_secrets": ("--no-inline-secrets", "deny"),
     "open_browser": ("--open-browser", "yes"),
@@ -195,6 +193,10 @@ def environment_name(name: str) -> str:
     return "VIDEOVECTOR_" + name.upper()
 
 
+def _variable_names(name: str) -> list[str]:
+    return [environment_name(name), *([ALIASES[name]] if name in ALIASES else [])]
+
+
 def flag_name(name: str) -> str:
     """The command-line flag of a setting."""
     return SWITCHES[name][0] if name in SWITCHES else "--" + name.replace("_", "-")
@@ -205,7 +207,8 @@ def child_environment(extra: Mapping[str, str], *, without: Collection[str] = ()
 
     Left out are its own secrets and the variables `without`.
     """
-    hidden = {_as_kept(name) for name in (*OWN_SECRETS, *without)}
+    own = (each for name in SECRET_SETTINGS for each in _variable_names(name))
+    hidden = {_as_kept(name) for name in (*own, *without)}
     return {**{name: text for name, text in os.environ.items() if name not in hidden}, **extra}
 
 
@@ -220,8 +223,10 @@ def variable(name: str) -> str | None:
 
 def _given(name: str, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, str] | None:
     """What the setting was called where it was given, and its text; an empty text is no setting."""
-    variables = [environment_name(name), *([ALIASES[name]] if name in ALIASES else [])]
-    candidates = [(flag_name(name), flags.get(name)), *((each, environment.get(each)) for each in variables)]
+    candidates = [
+        (flag_name(name), flags.get(name)),
+        *((each, environment.get(each)) for each in _variable_names(name)),
+    ]
     return next(((called, text) for called, text in candidates if text), None)
 
 

@@ -6,7 +6,7 @@ How an answer looks is presentation's, how it is fetched the client's, where its
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -103,7 +103,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             )
         errand = ConnectorErrand(draft, provider, backing.site, existing)
         view = await backing.reception.settled(errand, caller)
-        return view if isinstance(view, InputRequiredResult) else _shown(view, backing.site.own_secrets)
+        return view if isinstance(view, InputRequiredResult) else _shown(view, Scrubber(backing.site.own_secrets))
 
     async def _existing(self, site: Site, draft: Draft[RequestT, AnswerT]) -> Connector | None:
         """The connector whose credentials are to be replaced."""
@@ -114,18 +114,17 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     async def _answered(self, backing: Backing, request: RequestT, note: str = "") -> Result:
         """The result of a whole request; a note about its secret goes with it."""
         request = wire.keyed(self.operation, request)
-        secrets = {**secrets_of(request), **backing.site.own_secrets}
+        with guarding({**secrets_of(request), **backing.site.own_secrets}) as scrubber:
 
-        async def answer() -> CallToolResult:
-            view = self.present(request, await backing.site.ask(self.operation, request))
-            return _shown(view.model_copy(update={"note": note}) if note else view, secrets)
+            async def answer() -> CallToolResult:
+                view = self.present(request, await backing.site.ask(self.operation, request))
+                return _shown(view.model_copy(update={"note": note}) if note else view, scrubber)
 
-        with guarding(secrets) as scrubber:
             return await self._bordered(answer(), scrubber, note, wire.idempotency_key(request))
 
 
-def _shown(view: BaseModel, secrets: Mapping[str, str]) -> CallToolResult:
-    data = presentation.structured(view, Scrubber(secrets))
+def _shown(view: BaseModel, scrubber: Scrubber) -> CallToolResult:
+    data = presentation.structured(view, scrubber)
     return CallToolResult(content=[TextContent(type="text", text=presentation.compact(data))], structured_content=data)
 
 

@@ -131,8 +131,9 @@ def _rule(allowed: list[str], provider: str) -> str:
 
 def _unreadable(name: str, fault: SourceFailed) -> ConfigurationError:
     logger.warning("credentials %s: %s: %s", name, fault.field, fault.detail)
-    return ConfigurationError(
-        f"The credentials {name} cannot be read: {fault.field} comes from a source ({fault.kind}) that fails.",
-        hint=f"{_CHECK} {name}",
-        code=UNREADABLE,
-    )
+    return unusable(name, f"cannot be read: {fault.field} comes from a source ({fault.kind}) that fails")
+
+
+def unusable(name: str, why: str) -> ConfigurationError:
+    """The error for a model that named these credentials; `why` tells it neither places nor values."""
+    return ConfigurationError(f"The credentials {name} {why}.", hint=f"{_CHECK} {name}", code=UNREADABLE)

@@ -8,8 +8,8 @@ import anyio
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.types import Message, Receive
 
+from mcp_server.body_bounds import announced, bounded
 from mcp_server.credentials.notices import TOO_SLOW, UNREADABLE, TurnedAway
 
 BODY_BYTES = 64 * 1024
@@ -29,34 +29,15 @@ async def read_form(request: Request, names: Collection[str], seconds: float) ->
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in _FORMS:
         raise TurnedAway(415, UNREADABLE)
-    if _announced(request) > BODY_BYTES:
+    if announced(request.headers) > BODY_BYTES:
         raise TooLarge
     try:
         with anyio.fail_after(seconds):
-            return await _fields(Request(request.scope, _bounded(request.receive)), names)
+            return await _fields(Request(request.scope, bounded(request.receive, BODY_BYTES, TooLarge)), names)
     except TimeoutError:
         raise TurnedAway(408, TOO_SLOW) from None
     except (ClientDisconnect, HTTPException):
         raise TurnedAway(400, UNREADABLE) from None
-
-
-def _announced(request: Request) -> int:
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isdecimal() and len(length) < 20 else 0
-
-
-def _bounded(receive: Receive) -> Receive:
-    received = 0
-
-    async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > BODY_BYTES:
-            raise TooLarge
-        return message
-
-    return bounded
 
 
 async def _fields(request: Request, names: Collection[str]) -> dict[str, str]:

@@ -247,20 +247,11 @@ class Desk:
         found = [ticket for ticket in self._known() if ticket.key == key and ticket.principal == principal]
         return found[-1] if found else None
 
-    def by_number(self, number: str, principal: str | None = None) -> Ticket | None:
-        """The ticket of this public number, open or settled."""
-        known = (ticket for ticket in self._known() if ticket.number == number and ticket.principal == principal)
-        return next(known, None)
-
     def by_token(self, token: str) -> Ticket | None:
         """The ticket of this link, open or settled, whoever asked for it. Takes as long for any token."""
         wanted = digest(token)
         found = [ticket for ticket in self._known() if hmac.compare_digest(ticket.digest, wanted)]
         return found[0] if found else None
-
-    def withdraw(self, ticket: Ticket) -> None:
-        """The person declined."""
-        ticket.withdraw()
 
     def give_up(self) -> None:
         """The pages are gone from their address: the open tickets give way to new ones."""

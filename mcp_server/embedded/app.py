@@ -24,16 +24,14 @@ from mcp_server.embedded.bodies import BoundedBodies, read_fields
 from mcp_server.embedded.border import Guarded, LocalOnly, RequestIds, answer_error, guard
 from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
 from mcp_server.embedded.service import Service
-from mcp_server.fields import CREDENTIAL_FIELDS
+from mcp_server.fields import ALL_CREDENTIAL_FIELDS
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.redaction import Secret, secrets_of
 
 PREFIX = "/api/v2"
 REPLAYED_HEADER = "Idempotency-Replayed"
 
-_CREDENTIALS = frozenset(
-    {*(name for names in CREDENTIAL_FIELDS.values() for name in names), *op.CREATE_GCS_CONNECTOR.wire_names.values()}
-)
+_CREDENTIALS = frozenset({*ALL_CREDENTIAL_FIELDS, *op.CREATE_GCS_CONNECTOR.wire_names.values()})
 
 Identify = Callable[[Request], Call]
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from mcp_server.body_bounds import announced, bounded
 from mcp_server.errors import ApiRefused
 from mcp_server.operation import Body
 from mcp_server.service_account import ServiceAccountKey
@@ -20,6 +21,10 @@ PART_BYTES = ServiceAccountKey.MAX_LENGTH
 
 def _too_large(what: str, limit: int) -> ApiRefused:
     return ApiRefused(413, "body_too_large", f"{what} is larger than {limit // 1024} KiB.", hint="Send less.")
+
+
+def _body_too_large() -> ApiRefused:
+    return _too_large("The body", BODY_BYTES)
 
 
 def _unsupported(expected: str) -> ApiRefused:
@@ -38,24 +43,9 @@ class BoundedBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises ApiRefused (413)."""
-        if scope["type"] == "http" and _announced(scope) > BODY_BYTES:
-            raise _too_large("The body", BODY_BYTES)
-        received = 0
-
-        async def bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > BODY_BYTES:
-                raise _too_large("The body", BODY_BYTES)
-            return message
-
-        await self._app(scope, bounded, send)
-
-
-def _announced(scope: Scope) -> int:
-    length = dict(scope["headers"]).get(b"content-length", b"")
-    return int(length) if length.isdigit() else 0
+        if scope["type"] == "http" and announced(Headers(scope=scope)) > BODY_BYTES:
+            raise _body_too_large()
+        await self._app(scope, bounded(receive, BODY_BYTES, _body_too_large), send)
 
 
 async def read_fields(request: Request, body: Body) -> Mapping[str, Any]:

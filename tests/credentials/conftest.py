@@ -1,4 +1,4 @@
-"""Keyrings for each test: a real one in a file of its own, and none; and a command with a book of its own."""
+"""Keyrings for each test: a real one in a file of its own, and none; a command with a book of its own; a desk whose time is the test's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from mcp_server.credentials.tickets import Desk
 from tests.credentials.commanding import Command
+from tests.credentials.errands import Clock
 
 
 def _backend(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -57,3 +59,13 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     path.parent.mkdir()
     monkeypatch.setenv("VIDEOVECTOR_CREDENTIALS_FILE", str(path))
     return Command(path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def desk(clock: Clock) -> Desk:
+    return Desk(lambda: "http://127.0.0.1:1", clock)

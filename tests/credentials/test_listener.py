@@ -96,7 +96,7 @@ async def test_an_answer_that_takes_its_time_is_still_sent() -> None:
 
             senders.start_soon(send)
             await errand.started.wait()
-            listener.desk.withdraw(ticket)
+            ticket.withdraw()
             await anyio.lowlevel.checkpoint()
             errand.release()
 
@@ -110,16 +110,16 @@ async def test_the_port_closes_when_the_last_page_is_withdrawn_and_the_next_page
     async def use(listener: Listener) -> None:
         desk = listener.desk
         first, second = (desk.issue(FakeErrand(), key=key) for key in ("a call", "another"))
-        desk.withdraw(first)
+        first.withdraw()
         assert await visited(second) == 200
         async with anyio.create_task_group() as emptied:
             emptied.start_soon(desk.emptied)
             assert await visited(first) == 410
-            desk.withdraw(second)
+            second.withdraw()
         third = desk.issue(FakeErrand(), key="a third")
         assert port(third.url) != port(first.url)
         assert await visited(third) == 200
-        desk.withdraw(third)
+        third.withdraw()
         urls.extend((first.url, third.url))
 
     await to_its_end(use)

@@ -257,7 +257,7 @@ async def test_a_page_that_is_over_by_the_time_the_form_was_read_says_so() -> No
         await visitor.visit()
 
         async def body() -> AsyncGenerator[bytes]:
-            desk.withdraw(ticket)
+            ticket.withdraw()
             yield str(httpx.QueryParams({PROOF: visitor.proof, SECRET.name: AS_TYPED})).encode()
 
         answer = await client.post(

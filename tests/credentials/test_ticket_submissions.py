@@ -8,26 +8,12 @@ import anyio
 import pytest
 
 from mcp_server.credentials.errand import Refusal
-from mcp_server.credentials.tickets import Desk, Outcome, Ticket
-from tests.credentials.errands import DONE, KEEPABLE, KEPT, REFUSED, SECRET, Clock, FakeErrand
+from mcp_server.credentials.tickets import Desk, Outcome
+from tests.credentials.errands import DONE, KEEPABLE, KEPT, REFUSED, SECRET, FakeErrand
 from tests.materials import made
 
 pytestmark = pytest.mark.anyio
 VALUES = {SECRET.name: made("a secret of a ticket")}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def desk(clock: Clock) -> Desk:
-    return Desk(lambda: "http://127.0.0.1:1", clock)
-
-
-def token(ticket: Ticket) -> str:
-    return ticket.url.rpartition("/")[2]
 
 
 # ---- sending -----------------------------------------------------------------------------------------------------
@@ -134,7 +120,7 @@ async def test_a_submission_that_is_cancelled_leaves_the_ticket_as_it_was(desk: 
 async def test_a_withdrawn_ticket_takes_nothing(desk: Desk) -> None:
     errand = FakeErrand()
     ticket = desk.issue(errand, key="a call")
-    desk.withdraw(ticket)
+    ticket.withdraw()
     assert ticket.state == "withdrawn"
     assert await ticket.submit(VALUES) is None
     assert errand.sent == []
@@ -143,7 +129,7 @@ async def test_a_withdrawn_ticket_takes_nothing(desk: Desk) -> None:
 async def test_what_is_done_cannot_be_withdrawn(desk: Desk) -> None:
     ticket = desk.issue(FakeErrand(), key="a call")
     await ticket.submit(VALUES)
-    desk.withdraw(ticket)
+    ticket.withdraw()
     assert ticket.state == "done"
 
 

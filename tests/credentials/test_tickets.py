@@ -13,16 +13,6 @@ pytestmark = pytest.mark.anyio
 VALUES = {SECRET.name: made("a secret of a ticket")}
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def desk(clock: Clock) -> Desk:
-    return Desk(lambda: "http://127.0.0.1:1", clock)
-
-
 def token(ticket: Ticket) -> str:
     return ticket.url.rpartition("/")[2]
 
@@ -34,8 +24,8 @@ async def test_a_ticket_is_found_by_its_call_its_number_and_its_link(desk: Desk)
     ticket = desk.issue(FakeErrand(), key="a call")
     assert ticket.state == "open"
     assert ticket.url.startswith("http://127.0.0.1:1/c/")
-    assert desk.find("a call") is desk.by_number(ticket.number) is desk.by_token(token(ticket)) is ticket
-    assert desk.find("another call") is desk.by_number("number") is desk.by_token("token") is None
+    assert desk.find("a call") is desk.by_token(token(ticket)) is ticket
+    assert desk.find("another call") is desk.by_token("token") is None
 
 
 async def test_the_last_ticket_for_a_call_is_found(desk: Desk) -> None:
@@ -59,8 +49,8 @@ async def test_a_ticket_shows_nothing_of_itself_in_its_repr(desk: Desk) -> None:
 async def test_another_principal_finds_nothing(desk: Desk) -> None:
     ticket = desk.issue(FakeErrand(), key="a call", principal="alice")
     for other in (None, "bob"):
-        assert desk.find("a call", other) is desk.by_number(ticket.number, other) is None
-    assert desk.find("a call", "alice") is desk.by_number(ticket.number, "alice") is ticket
+        assert desk.find("a call", other) is None
+    assert desk.find("a call", "alice") is ticket
 
 
 def seen(desk: Desk, key: str, errand: FakeErrand | None = None, principal: str | None = None) -> Ticket:
@@ -78,7 +68,7 @@ async def test_a_fourth_page_waits_for_one_of_three_that_the_person_opened(desk:
     assert refused.value.code == "too_many_pages"
     assert refused.value.retryable
     assert "wait 9 min " in refused.value.hint
-    desk.withdraw(first)
+    first.withdraw()
     assert desk.issue(FakeErrand(), key="a call").state == "open"
 
 
@@ -156,7 +146,7 @@ async def test_a_page_is_contested_when_another_browser_wants_it_before_anything
 async def test_a_page_that_is_over_is_not_contested(desk: Desk) -> None:
     ticket = seen(desk, "a call")
     ticket.contest()
-    desk.withdraw(ticket)
+    ticket.withdraw()
     assert not ticket.is_contested
 
 
@@ -251,7 +241,7 @@ async def test_a_delivered_end_is_forgotten_after_a_minute_and_another_after_a_d
     clock.passes(24 * 3600 - 61)
     assert desk.by_token(token(other)) is other
     clock.passes(1)
-    assert desk.by_token(token(other)) is desk.by_number(other.number) is None
+    assert desk.by_token(token(other)) is None
 
 
 async def test_an_end_in_which_nothing_was_made_is_forgotten_after_ten_minutes(desk: Desk, clock: Clock) -> None:
@@ -259,7 +249,7 @@ async def test_an_end_in_which_nothing_was_made_is_forgotten_after_ten_minutes(d
     clock.passes(600)
     assert expired.state == "expired"
     withdrawn, spent = (desk.issue(FakeErrand(answers=[REFUSED] * 5), key=key) for key in ("w", "s"))
-    desk.withdraw(withdrawn)
+    withdrawn.withdraw()
     for _ in range(5):
         await spent.submit(VALUES)
     clock.passes(599)
@@ -291,7 +281,7 @@ async def test_ends_in_which_nothing_was_made_go_before_those_in_which_something
     done = desk.issue(FakeErrand(), key="done")
     await done.submit(VALUES)
     for number in range(MAX_SETTLED):
-        desk.withdraw(desk.issue(FakeErrand(), key=str(number)))
+        desk.issue(FakeErrand(), key=str(number)).withdraw()
     assert desk.find("done") is done
     assert desk.find("0") is None
 

@@ -65,6 +65,12 @@ def data_dir(tmp_path: Path) -> dict[str, str]:
     return {DATA_DIR: str(tmp_path / "data")}
 
 
+@pytest.fixture
+def settings(emulator: Emulator, data_dir: Mapping[str, str]) -> dict[str, str]:
+    """Those of a server of one story alone, which is to use the provider's emulator."""
+    return {**emulator.settings, **data_dir}
+
+
 @pytest.fixture(scope="module")
 async def open_desk(
     anyio_backend: str, era: str, provider: str, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory

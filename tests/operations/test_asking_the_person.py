@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import anyio
 import pytest
 
 from tests.emulators import Emulator
 from tests.operations.asking import accompanied, secrets_in, typed, without_credentials
-from tests.sessions import DATA_DIR, ERAS, connected
+from tests.sessions import ERAS, connected
 from tests.visiting import Visit, link_in, visiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def settings(emulator: Emulator, tmp_path: Path) -> dict[str, str]:
-    return {**emulator.settings, DATA_DIR: str(tmp_path / "data")}
 
 
 def _nothing_seen(emulator: Emulator, *texts: object) -> None:

@@ -13,28 +13,12 @@ from mcp import Client, StdioServerParameters
 from mcp_server.fields import CREDENTIAL_FIELDS, SECRET_FIELDS
 from tests.emulators import Emulator
 from tests.operations.asking import secrets_in, typed, without_credentials
-from tests.sessions import COMMAND, DATA_DIR, ERAS, Session, connected, environment
+from tests.sessions import COMMAND, DATA_DIR, Session, connected, environment
 from tests.test_portable_schema import outside_input
 from tests.visiting import link_in, visiting
 
 pytestmark = pytest.mark.anyio
 DENY = {"VIDEOVECTOR_INLINE_SECRETS": "deny"}
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-def settings(emulator: Emulator, tmp_path: Path) -> dict[str, str]:
-    return {**emulator.settings, DATA_DIR: str(tmp_path / "data")}
 
 
 @pytest.fixture

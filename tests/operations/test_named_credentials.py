@@ -15,22 +15,11 @@ from mcp_server.credentials.book import CredentialBook
 from mcp_server.fields import CREDENTIAL_FIELDS, SECRET_FIELDS
 from tests.emulators import Emulator
 from tests.operations.asking import secrets_in, without_credentials
-from tests.sessions import DATA_DIR, ERAS, Json, connected
+from tests.sessions import DATA_DIR, Json, connected
 
 pytestmark = pytest.mark.anyio
 KINDS = ("env", "file", "command")
 VARIABLE = "STUDIO_"
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
 
 
 @dataclass(frozen=True)

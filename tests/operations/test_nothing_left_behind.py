@@ -20,11 +20,6 @@ from tests.visiting import link_in, visiting
 pytestmark = [pytest.mark.anyio, pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGUSR1")]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def _holders(folder: Path, wanted: str) -> list[str]:
     """Who holds the text in the watched process."""
     (folder / "wanted").write_text(wanted[::-1], encoding="utf-8")

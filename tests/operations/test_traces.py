@@ -16,11 +16,6 @@ from tests.visiting import link_in
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("era", ERAS)
 async def test_a_span_names_the_tool_and_holds_nothing_of_the_call(
     era: str, provider: str, emulator: Emulator, tmp_path: Path
