@@ -223,10 +223,8 @@ def variable(name: str) -> str | None:
 
 def _given(name: str, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, str] | None:
     """What the setting was called where it was given, and its text; an empty text is no setting."""
-    candidates = [
-        (flag_name(name), flags.get(name)),
-        *((each, environment.get(each)) for each in _variable_names(name)),
-    ]
+    variables = ((each, environment.get(each)) for each in _variable_names(name))
+    candidates = [(flag_name(name), flags.get(name)), *variables]
     return next(((called, text) for called, text in candidates if text), None)
 
 

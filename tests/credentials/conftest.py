@@ -1,4 +1,4 @@
-"""Keyrings for each test: a real one in a file of its own, and none; a command with a book of its own; a desk whose time is the test's."""
+"""Keyrings: a real one in a file of its own, and none; a command with its own book; a desk with its own time."""
 
 from __future__ import annotations
 
