@@ -1,82 +1,56 @@
-"""The Python client: `ask(operation, request) -> answer` over one pooled HTTP client, and `client.connectors` on it.
+"""The Python client: `ask(operation, request) -> answer` for one API key, and `client.connectors` on it.
 
 No MCP here, and no knowledge of who answers: a transport decides whether that is the network or the embedded API.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
-from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
-from typing import Any
-from urllib.parse import urlsplit
+from typing import cast
 
-import anyio
 import httpx
-import tenacity
 
-from mcp_server import __version__, wire
+from mcp_server import wire
+from mcp_server.connections import Connections
 from mcp_server.connectors import Connectors
-from mcp_server.errors import ApiMisbehaved, ApiUnreachable, ConfigurationError
-from mcp_server.operation import AnswerT, Operation, RequestT
-from mcp_server.redaction import Secret, guarding, reveal_text, secrets_of
-from mcp_server.settings import DEFAULT_BASE_URL, LOOPBACK_HOSTS
+from mcp_server.errors import ApiRefused, ConfigurationError
+from mcp_server.exchange import Bounds, Exchange, Seen
+from mcp_server.operation import LOCAL_READ, AnswerT, Operation, Request, RequestT
+from mcp_server.redaction import Scrubber, Secret, guarding, reveal_text, secrets_of
+from mcp_server.replies import Reply
+from mcp_server.settings import DEFAULT_BASE_URL
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-MAX_ERROR_BYTES = 64 * 1024
-MAX_PAUSE_SECONDS = 30.0
-REPEATED_STATUS = frozenset({429, 500, 502, 503, 504})
-_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=8)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """An HTTP response, read to its end."""
-
-    status: int
-    body: bytes
-    request_id: str
-    retry_after: str
-
-
-def _seconds(retry_after: str) -> float | None:
-    """A Retry-After header (seconds, or an HTTP date) as seconds from now, None if it is neither."""
-    if retry_after.isdecimal():
-        return float(retry_after)
-    try:
-        moment = parsedate_to_datetime(retry_after)
-    except (ValueError, OverflowError):
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+VALIDATE_API_KEY: Operation[Request, object] = Operation(
+    name="validate_api_key",
+    title="Validate API key",
+    description="Ask whether the API key is good, and for what.",
+    method="GET",
+    path="/auth/validate",
+    request=Request,
+    answer=object,
+    scope="read",
+    effect=LOCAL_READ,
+)
+"""No tool: an endpoint that says something of the key, and changes nothing."""
 
 
-def _pause(state: tenacity.RetryCallState) -> float:
-    """What the API asked for, at most 30 s; else exponential with full jitter, at most 8 s."""
-    outcome = state.outcome
-    reply = outcome.result() if outcome is not None and not outcome.failed else None
-    asked = _seconds(reply.retry_after) if isinstance(reply, Reply) and reply.retry_after else None
-    return _BACKOFF(state) if asked is None else min(asked, MAX_PAUSE_SECONDS)
-
-
-def _last_outcome(state: tenacity.RetryCallState) -> Any:
-    return state.outcome.result() if state.outcome is not None else None
-
-
-def _worth_repeating(reply: Reply) -> bool:
-    return reply.status in REPEATED_STATUS
-
-
-_CONNECTION_ERRORS = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+def _sendable(key: str) -> str:
+    if re.fullmatch("[!-~]+", key) is None:
+        raise ConfigurationError("The API key must be printable ASCII characters without blanks.")
+    return key
 
 
 class VideoVector:
     """A client of the Connectors API. Use it as `async with VideoVector(api_key=…) as client`.
 
     `timeout` is seconds for one attempt in all; `max_retries` counts the repeats of calls that may be repeated: GET,
-    and writes with an idempotency key, after 429, 500, 502, 503, 504 and connection errors. All methods raise
+    and writes with an idempotency key, after 429, 500, 502, 503, 504 and connection errors. At most `max_concurrent`
+    requests are under way at a time; another waits for at most half of its time. `seen` is told the HTTP status of each
+    request's answer, 0 when none came whole. `probe` is the path that `reachable` asks for. All methods raise
     `ConnectorError`, whose text never holds a secret.
     """
 
@@ -87,25 +61,20 @@ class VideoVector:
         base_url: str = DEFAULT_BASE_URL,
         timeout: float = 60.0,
         max_retries: int = 3,
+        max_concurrent: int = 100,
         verify: ssl.SSLContext | bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
+        seen: Seen | None = None,
+        probe: str = VALIDATE_API_KEY.path,
     ) -> None:
         key = reveal_text(api_key) if isinstance(api_key, Secret) else api_key
-        if key and not (key.isascii() and key.isprintable()):
-            raise ConfigurationError("The API key must be printable ASCII characters.")
-        self._own_secrets = {key: "api_key"} if key else {}
-        self._timeout = timeout
-        self._max_retries = max_retries
-        headers = {"Accept": "application/json", "User-Agent": f"videovector-connectors/{__version__}"}
-        headers |= {"X-API-Key": key} if key else {}
-        self._http = httpx.AsyncClient(
-            base_url=base_url,
-            headers=headers,
-            timeout=timeout,
-            verify=verify,
-            transport=transport,
-            # A proxy of the environment is for other hosts: it must not get what is for this machine.
-            trust_env=urlsplit(base_url).hostname not in LOOPBACK_HOSTS,
+        self._key = _sendable(key) if key else ""
+        self._probe = probe
+        self._exchange = Exchange(
+            base_url,
+            Bounds(timeout, max_retries, max_concurrent),
+            Connections(base_url, timeout=timeout, verify=verify, transport=transport),
+            seen,
         )
         self.connectors = Connectors(self.ask)
 
@@ -118,8 +87,15 @@ class VideoVector:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the pooled connections."""
-        await self._http.aclose()
+        """Close the connections."""
+        await self._exchange.aclose()
+
+    def acting_for(self, api_key: Secret) -> VideoVector:
+        """The same client for whoever has this key: it sends nothing of its own key, and closing it closes nothing.
+
+        Raises ConfigurationError for a text that can be no key.
+        """
+        return _View(self._exchange, _sendable(reveal_text(api_key)), self._probe)
 
     async def ask(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
         """Send one request and decode its answer.
@@ -129,68 +105,60 @@ class VideoVector:
         request = wire.keyed(operation, request)
         message = wire.encode_request(operation, request)
         with guarding({**secrets_of(request), **self._own_secrets}) as scrubber:
-            reply = await self._exchange(operation, message)
-            body = reply.body[:MAX_ERROR_BYTES] if reply.status >= 400 else reply.body
-            return wire.decode_answer(operation, reply.status, body, reply.request_id, scrubber.value)
+            return _decoded(operation, await self._exchange.reply(message, self._key), scrubber)
 
-    async def _exchange(self, operation: Operation[Any, Any], message: wire.Message) -> Reply:
-        repeatable = operation.method == "GET" or wire.IDEMPOTENCY_HEADER in message.headers
-        repeat = tenacity.AsyncRetrying(
-            sleep=anyio.sleep,
-            stop=tenacity.stop_after_attempt(1 + self._max_retries if repeatable else 1),
-            wait=_pause,
-            retry=tenacity.retry_if_result(_worth_repeating) | tenacity.retry_if_exception_type(_CONNECTION_ERRORS),
-            retry_error_callback=_last_outcome,
-        )
+    async def key_scopes(self) -> frozenset[str] | None:
+        """What the API says that this client's key may do, None when it says nothing of that.
+
+        Raises ApiRefused (401) for a key that is not good, ApiUnreachable or ApiMisbehaved when that is not known.
+        """
+        message = wire.encode_request(VALIDATE_API_KEY, Request())
+        with guarding(self._own_secrets) as scrubber:
+            reply = await self._exchange.reply(message, self._key)
+            said = replace(reply, body=reply.body or b"null")
+            return _scopes(_decoded(VALIDATE_API_KEY, said, scrubber))
+
+    async def reachable(self) -> bool:
+        """Whether the API answers at all, even with a refusal: known within 5 seconds, and at most a second old."""
+        return await self._exchange.responds(wire.Message("GET", self._probe), self._key)
+
+    @property
+    def _own_secrets(self) -> dict[str, str]:
+        return {self._key: "api_key"} if self._key else {}
+
+
+class _View(VideoVector):
+    """Acts with another key over the connections of a client, which closes them."""
+
+    def __init__(self, exchange: Exchange, key: str, probe: str) -> None:
+        self._exchange = exchange
+        self._key = key
+        self._probe = probe
+        self.connectors = Connectors(self.ask)
+
+    async def aclose(self) -> None:
+        """Nothing is its own."""
+
+
+def _decoded(operation: Operation[RequestT, AnswerT], reply: Reply, scrubber: Scrubber) -> AnswerT:
+    return wire.decode_answer(operation, reply.status, reply.body, reply.request_id, _scrub(scrubber))
+
+
+def _scrub(scrubber: Scrubber) -> Callable[[object], object]:
+    def scrub(value: object) -> object:
         try:
-            reply: Reply = await repeat(self._send, message)
-        except (httpx.TimeoutException, TimeoutError):
-            raise self._unreachable("did not answer in time", message, "timeout") from None
-        except httpx.DecodingError:
-            raise ApiMisbehaved("The Connectors API's answer cannot be unpacked.", code="unexpected_answer") from None
-        except httpx.HTTPError:
-            raise self._unreachable("could not be reached", message, "unreachable") from None
-        return reply
+            return scrubber.value(value)
+        except RecursionError:  # what is nested just less deeply than a parser bears is written nowhere
+            return None
 
-    async def _send(self, message: wire.Message) -> Reply:
-        request = self._http.build_request(
-            message.method,
-            message.path,
-            headers=message.headers,
-            json=message.json,
-            data=message.form,
-            files=message.files,
-        )
-        with anyio.fail_after(self._timeout):
-            response = await self._http.send(request, stream=True)
-            try:
-                body = await _bounded_body(response)
-            finally:
-                await response.aclose()
-        headers = response.headers
-        return Reply(
-            response.status_code, body, headers.get(wire.REQUEST_ID_HEADER, ""), headers.get("Retry-After", "")
-        )
-
-    def _unreachable(self, what: str, message: wire.Message, code: str) -> ApiUnreachable:
-        key = message.headers.get(wire.IDEMPOTENCY_HEADER)
-        hint = "Check the network and VIDEOVECTOR_BASE_URL, then call again"
-        if key:
-            hint += f", with idempotency_key {key} so that it happens once"
-        elif message.method in ("PATCH", "DELETE"):
-            hint += "; it may have taken effect already, so look with get_connector first"
-        where = f"{self._http.base_url.scheme}://{self._http.base_url.netloc.decode()}"
-        return ApiUnreachable(f"The Connectors API at {where} {what}.", hint=f"{hint}.", code=code, retryable=True)
+    return scrub
 
 
-async def _bounded_body(response: httpx.Response) -> bytes:
-    body = bytearray()
-    async for chunk in response.aiter_bytes():
-        body += chunk
-        if len(body) > MAX_ANSWER_BYTES:
-            raise ApiMisbehaved(
-                f"The Connectors API's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
-                hint="If it is a listing, ask for less: a narrower prefix or pattern.",
-                code="answer_too_large",
-            )
-    return bytes(body)
+def _scopes(answer: object) -> frozenset[str] | None:
+    said = cast("Mapping[str, object]", answer if isinstance(answer, dict) else {})
+    if said.get("valid", True) is not True:
+        raise ApiRefused(401, "invalid_api_key", "The API key is not valid.", hint=wire.HINTS[401])
+    listed = said.get("scopes")
+    scopes = cast("list[object]", listed) if isinstance(listed, list) else [None]
+    names = [scope for scope in scopes if isinstance(scope, str)]
+    return frozenset(names) if len(names) == len(scopes) else None

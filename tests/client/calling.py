@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import anyio.to_thread
 import httpx
@@ -88,6 +88,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     api: LocalApi
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Silent: a client that has heard enough closes the connection."""
+
 
 class LocalApi:
     """A server on a free port that answers by its script, then always with `last`."""
@@ -126,7 +129,14 @@ async def asked(client: VideoVector, name: str, /, **changes: Any) -> Any:
     return await client.ask(ROWS[name], wire.parse(ROWS[name], arguments(name, **changes)))
 
 
-def client_of(api: LocalApi, **options: Any) -> VideoVector:
+class Located(Protocol):
+    """An API that listens somewhere."""
+
+    @property
+    def url(self) -> str: ...
+
+
+def client_of(api: Located, **options: Any) -> VideoVector:
     settings: dict[str, Any] = {"api_key": API_KEY, "base_url": api.url, "timeout": GUARD_SECONDS, **options}
     return VideoVector(verify=False, **settings)
 

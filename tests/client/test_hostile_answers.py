@@ -9,8 +9,8 @@ import anyio.lowlevel
 import httpx
 import pytest
 
-from mcp_server.client import MAX_ANSWER_BYTES
 from mcp_server.errors import ApiMisbehaved, ApiUnreachable
+from mcp_server.replies import MAX_ANSWER_BYTES
 from tests.client.calling import (
     LocalApi,
     Scripted,
@@ -44,8 +44,8 @@ async def test_a_time_out_is_told_and_not_repeated(kind: type[httpx.TimeoutExcep
     [
         (httpx.ConnectTimeout, "did not answer in time"),
         (httpx.ConnectError, "could not be reached"),
-        (httpx.ReadError, "could not be reached"),
-        (httpx.RemoteProtocolError, "could not be reached"),
+        (httpx.ReadError, "did not send a whole answer"),
+        (httpx.RemoteProtocolError, "did not send a whole answer"),
     ],
 )
 async def test_a_failed_connection_is_tried_again(
@@ -80,10 +80,9 @@ class _Stream(httpx.AsyncByteStream):
         self.closed = True
 
 
-@pytest.mark.parametrize("status", [200, 500])
-async def test_an_answer_that_never_ends_is_refused_without_reading_it_all(status: int) -> None:
+async def test_an_answer_that_never_ends_is_refused_without_reading_it_all() -> None:
     stream = _Stream(b" " * 2**20, 200)
-    async with scripted(lambda _: httpx.Response(status, stream=stream), max_retries=0) as client:
+    async with scripted(lambda _: httpx.Response(200, stream=stream), max_retries=0) as client:
         with pytest.raises(ApiMisbehaved, match="larger than 64 MiB") as caught:
             await asked(client, "list_connectors")
     assert caught.value.code == "answer_too_large"
@@ -129,10 +128,3 @@ async def test_an_answer_of_unknown_shape_shows_nothing_of_itself(name: str, con
         with pytest.raises(ApiMisbehaved) as caught:
             await asked(client, name)
     assert canary not in f"{caught.value} {caught.value!r} {caught.value.__dict__}"
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_an_answer_that_cannot_be_unpacked_is_misbehaviour(encoding: str) -> None:
-    async with scripted(answering(b"not packed", 200, **{"Content-Encoding": encoding}), max_retries=0) as client:
-        with pytest.raises(ApiMisbehaved):
-            await asked(client, "update_connector")

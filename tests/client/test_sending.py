@@ -114,14 +114,17 @@ async def test_a_retried_form_is_sent_whole_again(api: LocalApi, pauses: list[fl
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_the_key_follows_no_redirect(api: LocalApi, status: int) -> None:
+@pytest.mark.parametrize("name", ["list_connectors", "create_s3_connector"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_neither_key_nor_body_follows_a_redirect(api: LocalApi, status: int, name: str, host: str) -> None:
     with running() as elsewhere:
-        api.last = Scripted(status, b"", {"Location": f"{elsewhere.url}/connectors"})
+        url = elsewhere.url.replace("127.0.0.1", host)
+        api.last = Scripted(status, b"", {"Location": f"{url}/connectors"})
         async with client_of(api) as client:
             with pytest.raises(ApiMisbehaved, match=str(status)) as caught:
-                await asked(client, "list_connectors")
+                await asked(client, name)
         assert elsewhere.received == []
-        assert elsewhere.url not in str(caught.value)
+        assert url not in str(caught.value)
     assert len(api.received) == 1
 
 

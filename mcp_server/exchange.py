@@ -1,0 +1,226 @@
+"""One message to the API and its reply: so many at a time, bounded in time, and repeated where that does no harm.
+
+Whose key travels is said with each message; no key is kept here.
+"""
+
+from __future__ import annotations
+
+import math
+import ssl
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import anyio
+import httpx
+import tenacity
+
+from mcp_server import __version__
+from mcp_server.connections import Connections
+from mcp_server.errors import ApiUnreachable
+from mcp_server.replies import ACCEPTED_ENCODING, Reply, read_reply
+from mcp_server.settings import environment_name
+from mcp_server.wire import IDEMPOTENCY_HEADER, Message
+
+MAX_PAUSE_SECONDS = 30.0
+PROBE_SECONDS = 5.0
+KNOWN_SECONDS = 1.0
+REPEATED_STATUS = frozenset({429, 500, 502, 503, 504})
+_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=8)
+_CONNECTION_ERRORS = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
+_NO_CONNECTION = (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol, UnicodeError)
+"""The last: a host name that cannot be one, such as with a part of more than 63 characters."""
+
+_HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": ACCEPTED_ENCODING,
+    "User-Agent": f"videovector-connectors/{__version__}",
+}
+Seen = Callable[[int], object]
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """What the API asked for, at most 30 s; else exponential with full jitter, at most 8 s."""
+    outcome = state.outcome
+    reply = outcome.result() if outcome is not None and not outcome.failed else None
+    wanted = reply.wanted_pause if isinstance(reply, Reply) and reply.retry_after else None
+    return _BACKOFF(state) if wanted is None else min(wanted, MAX_PAUSE_SECONDS)
+
+
+def _last_outcome(state: tenacity.RetryCallState) -> Any:
+    return state.outcome.result() if state.outcome is not None else None
+
+
+def _is_repeated(reply: Reply) -> bool:
+    return reply.status in REPEATED_STATUS
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Whether it is the connection's, and not its certificate's."""
+    return isinstance(error, _CONNECTION_ERRORS) and not _is_untrusted(error)
+
+
+def _is_untrusted(error: BaseException) -> bool:
+    return any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+@lru_cache(maxsize=256)
+def _url(text: str) -> httpx.URL:
+    return httpx.URL(text)
+
+
+def _request_to(base_url: str, message: Message, key: str) -> httpx.Request:
+    return httpx.Request(
+        message.method,
+        _url(base_url + message.path),
+        headers={**_HEADERS, **message.headers, **({"X-API-Key": key} if key else {})},
+        json=message.json,
+        data=message.form,
+        files=message.files,
+    )
+
+
+def _ignore(_: int) -> None:
+    """Nobody counts."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """`timeout` is seconds for one attempt in all; it waits for its turn for half of them at most."""
+
+    timeout: float
+    max_retries: int
+    max_concurrent: int
+
+
+class Exchange:
+    """All that a client and its views send. `seen` is told each attempt's HTTP status, 0 when no whole answer came."""
+
+    def __init__(self, base_url: str, bounds: Bounds, connections: Connections, seen: Seen | None = None) -> None:
+        where = httpx.URL(base_url)
+        self._origin = f"{where.scheme}://{where.netloc.decode()}"
+        self._base_url = base_url.rstrip("/")
+        self._bounds = bounds
+        self._turns = anyio.CapacityLimiter(bounds.max_concurrent)
+        self._connections = connections
+        self._seen = seen or _ignore
+        self._probing = anyio.Lock()
+        self._known_until = -math.inf
+        self._responded = False
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._connections.aclose()
+
+    async def reply(self, message: Message, key: str) -> Reply:
+        """The API's reply to what is sent with this key, or without one; raises ApiUnreachable or ApiMisbehaved."""
+        repeatable = message.method == "GET" or IDEMPOTENCY_HEADER in message.headers
+        repeat = tenacity.AsyncRetrying(
+            sleep=anyio.sleep,
+            stop=tenacity.stop_after_attempt(1 + self._bounds.max_retries if repeatable else 1),
+            wait=_pause,
+            retry=tenacity.retry_if_result(_is_repeated) | tenacity.retry_if_exception(_may_pass),
+            retry_error_callback=_last_outcome,
+        )
+        try:
+            reply: Reply = await repeat(self._attempt, message, key)
+        except (httpx.TimeoutException, TimeoutError):
+            raise self._unreachable("did not answer in time", message, "timeout") from None
+        except (httpx.HTTPError, UnicodeError) as error:
+            raise self._failure(error, message) from None
+        return reply
+
+    async def responds(self, message: Message, key: str) -> bool:
+        """Whether an answer that is no server error begins within 5 seconds; known for a second, whoever asks.
+
+        It waits for no turn, and is not seen.
+        """
+        async with self._probing:
+            if anyio.current_time() >= self._known_until:
+                self._responded = await self._probe(message, key)
+                self._known_until = anyio.current_time() + KNOWN_SECONDS
+            return self._responded
+
+    async def _probe(self, message: Message, key: str) -> bool:
+        with suppress(httpx.HTTPError, UnicodeError), anyio.move_on_after(min(self._bounds.timeout, PROBE_SECONDS)):
+            async with self._connections.one() as http:
+                response = await http.send(_request_to(self._base_url, message, key), stream=True)
+                await response.aclose()
+                return response.status_code < 500
+        return False
+
+    async def _attempt(self, message: Message, key: str) -> Reply:
+        deadline = anyio.current_time() + self._bounds.timeout
+        async with self._turn(message):
+            try:
+                with anyio.fail_after(deadline - anyio.current_time()):
+                    reply = await self._sent(_request_to(self._base_url, message, key))
+            except Exception:
+                self._seen(0)
+                raise
+        self._seen(reply.status)
+        return reply
+
+    @asynccontextmanager
+    async def _turn(self, message: Message) -> AsyncGenerator[None]:
+        try:
+            self._turns.acquire_nowait()
+        except anyio.WouldBlock:
+            await self._wait_for_turn(message)
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+    async def _wait_for_turn(self, message: Message) -> None:
+        try:
+            with anyio.fail_after(self._bounds.timeout / 2):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise _busy(message) from None
+
+    async def _sent(self, request: httpx.Request) -> Reply:
+        async with self._connections.one() as http:
+            response = await http.send(request, stream=True)
+            try:
+                return await read_reply(response)
+            finally:
+                await response.aclose()
+
+    def _failure(self, error: Exception, message: Message) -> ApiUnreachable:
+        if _is_untrusted(error):
+            what = "has no certificate for this name that is trusted here, so that nothing was sent"
+            hint = f"Check VIDEOVECTOR_BASE_URL, or name the certificate authority in {environment_name('ca_file')}."
+            return ApiUnreachable(f"The Connectors API at {self._origin} {what}.", hint=hint, code="untrusted")
+        what = "could not be reached" if isinstance(error, _NO_CONNECTION) else "did not send a whole answer"
+        return self._unreachable(what, message, "unreachable")
+
+    def _unreachable(self, what: str, message: Message, code: str) -> ApiUnreachable:
+        hint = f"Check the network and VIDEOVECTOR_BASE_URL, then call again{_once(message)}"
+        if message.method in ("PATCH", "DELETE"):
+            hint += "; it may have taken effect already, so look with get_connector first"
+        return ApiUnreachable(
+            f"The Connectors API at {self._origin} {what}.", hint=f"{hint}.", code=code, retryable=True
+        )
+
+
+def _once(message: Message) -> str:
+    key = message.headers.get(IDEMPOTENCY_HEADER)
+    return f", with idempotency_key {key} so that it happens once" if key else ""
+
+
+def _busy(message: Message) -> ApiUnreachable:
+    return ApiUnreachable(
+        "Too many calls to the Connectors API are under way, so that this one found no turn.",
+        hint=f"Call again in a few seconds{_once(message)}.",
+        code="busy",
+        retryable=True,
+    )
