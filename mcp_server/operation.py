@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict
@@ -101,6 +101,9 @@ class Operation(Generic[RequestT, AnswerT]):
     def path_fields(self) -> tuple[str, ...]:
         """The request fields that travel in the path."""
         return tuple(re.findall(r"\{(\w+)\}", self.path))
+
+
+AnyOperation = Operation[Any, Any]
 
 
 class Ask(Protocol):

@@ -5,22 +5,22 @@ No I/O library is imported here; the client and the embedded API each bring thei
 
 from __future__ import annotations
 
-import difflib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
 from mcp_server.errors import ApiMisbehaved, ApiRefused, ConnectorError, InvalidArguments, Violation, listed
-from mcp_server.operation import AnswerT, Body, Operation, Request, RequestT
+from mcp_server.operation import AnswerT, AnyOperation, Body, Operation, Request, RequestT
 from mcp_server.redaction import reveal
+from mcp_server.spelling import AS_WRITTEN
+from mcp_server.violations import unknown, violation
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
 REQUEST_ID_HEADER = "X-Request-ID"
 CLEARED = "clear_export_base_path"
 
@@ -42,26 +42,28 @@ def parse(
     arguments: object,
     called: Mapping[str, str] | None = None,
     known: Sequence[str] | None = None,
+    context: Mapping[str, bool] | None = None,
 ) -> RequestT:
     """The request that these arguments make.
 
-    `null` and `""` count as unset. `called` says which arguments the caller knows by another name, `known` which
-    to tell a caller of who names one that is none (by default, the request's).
+    `null` counts as unset and, without the context AS_WRITTEN, `""` too. `called` says which arguments the caller knows
+    by another name, `known` which to tell a caller of who names one that is none (by default, the request's).
     Raises InvalidArguments with every broken rule, and never a value.
     """
     if not isinstance(arguments, dict):
         raise InvalidArguments((Violation("", "the arguments must be a JSON object"),))
     given = cast("dict[str, object]", arguments)
     fields = operation.request.model_fields
-    set_ones = {name: value for name, value in given.items() if not unset(value)}
+    nothing = unset if context is None else _is_null
+    set_ones = {name: value for name, value in given.items() if not nothing(value)}
     cleaned = {name: value for name, value in set_ones.items() if name in fields}
-    violations = [_unknown(name, operation.request, known or list(fields)) for name in given if name not in fields]
+    violations = [unknown(name, operation.request, known or list(fields)) for name in given if name not in fields]
     violations += operation.request.broken_combinations(set_ones)
     try:
-        request = operation.request.model_validate(cleaned)
+        request = operation.request.model_validate(cleaned, context=context)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
-        raise InvalidArguments((*violations, *(_violation(fault, called or {}) for fault in faults))) from None
+        raise InvalidArguments((*violations, *(violation(fault, called or {}) for fault in faults))) from None
     if violations:
         raise InvalidArguments(tuple(violations))
     return request
@@ -72,38 +74,8 @@ def unset(value: object) -> bool:
     return value is None or value == ""
 
 
-def _unknown(name: str, request: type[Request], known: Sequence[str]) -> Violation:
-    if name in request.FIXED:
-        return Violation(name, "cannot be changed: create a new connector for another")
-    shown = name if re.fullmatch("[A-Za-z_]{1,30}", name) else "(a name)"  # a key may stand where a name should
-    near = difflib.get_close_matches(name[:80], known, n=1)
-    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known) or 'none'}"
-    return Violation(shown, f"is not an argument; {allowed}")
-
-
-_RULES: Mapping[str, str] = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "must have at most {max_length} characters",
-    "string_unicode": "must be valid Unicode",
-    "literal_error": "must be {expected}",
-    "list_type": "must be a list",
-    "too_short": "must have at least {min_length} entries",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-}
-
-
-def _violation(fault: ErrorDetails, called: Mapping[str, str]) -> Violation:
-    context: Mapping[str, Any] = fault.get("ctx", {})
-    where = ".".join(called.get(str(step), str(step)) for step in fault["loc"])
-    if fault["type"] in ("name_rule", "service_account_key"):
-        return Violation(where, fault["msg"])
-    rule = _RULES.get(fault["type"], "is not valid")
-    if fault["type"] == "string_too_short" and context.get("min_length") == 1:
-        rule = "must not be empty"
-    return Violation(where, rule.format(**context), missing=fault["type"] == "missing")
+def _is_null(value: object) -> bool:
+    return value is None
 
 
 def keyed(operation: Operation[RequestT, AnswerT], request: RequestT) -> RequestT:
@@ -256,20 +228,38 @@ def decode_request(
 ) -> RequestT:
     """The request in an HTTP message whose path and body (JSON or form) were taken apart.
 
-    Raises InvalidArguments, also for a body field that belongs into the path or a header.
+    Nothing is corrected. Raises InvalidArguments, also for a body field that belongs into the path or a header.
     """
     arguments = dict(body)
     for name, part in operation.wire_names.items():
         if part in arguments:
             arguments[name] = arguments.pop(part)
-    misplaced = [name for name in (*operation.path_fields, "idempotency_key", CLEARED) if name in body]
-    if misplaced:
-        raise InvalidArguments(tuple(Violation(name, "does not belong into the body") for name in misplaced))
+    faults = tuple(_misplaced(operation, body))
+    if faults:
+        raise InvalidArguments(faults)
     if operation.body is Body.MERGE_PATCH and "export_base_path" in body and body["export_base_path"] is None:
         arguments[CLEARED] = True
+    if operation.body is Body.FORM:
+        arguments |= {name: [arguments[name]] for name in _lists_of_one(operation.request, arguments)}
     if operation.keyed and idempotency_key is not None:
         arguments["idempotency_key"] = idempotency_key
-    return parse(operation, {**arguments, **path}, operation.wire_names)
+    return parse(operation, {**arguments, **path}, operation.wire_names, context=AS_WRITTEN)
+
+
+def _misplaced(operation: AnyOperation, body: Mapping[str, object]) -> Iterator[Violation]:
+    """What the body may not have, at least not under this name, or not without a value."""
+    for name in (*operation.path_fields, *operation.wire_names, "idempotency_key", CLEARED):
+        if name in body:
+            yield Violation(name, "does not belong into the body")
+    if operation.body is Body.MERGE_PATCH:
+        nulls = [name for name, value in body.items() if value is None and name in operation.request.model_fields]
+        yield from (Violation(name, "cannot be cleared") for name in nulls if name != "export_base_path")
+
+
+def _lists_of_one(request: type[Request], form: Mapping[str, object]) -> list[str]:
+    """The fields that a form may repeat and has once."""
+    several = [name for name, field in request.model_fields.items() if get_origin(field.annotation) is list]
+    return [name for name in several if isinstance(form.get(name), str)]
 
 
 def encode_answer(operation: Operation[RequestT, AnswerT], answer: AnswerT) -> bytes:

@@ -227,3 +227,41 @@ def test_a_form_with_one_scope_is_understood() -> None:
     row = ROWS["create_gcs_connector"]
     body = arguments(row.name, credentials_json=..., credentials_file=SERVICE_ACCOUNT, scopes="export")
     assert wire.decode_request(row, {}, body).scopes == ["export"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "rule"),
+    [
+        ("create_s3_connector", {"region": " us-east-1"}, "region: must be an AWS region"),
+        ("create_s3_connector", {"aws_secret_access_key": f"{made('secret')}\n"}, "without blanks at its ends"),
+        ("create_s3_connector", {"scopes": "import"}, "scopes: must be a list"),
+        ("create_s3_connector", {"scopes": ["import"] * 9}, "scopes: must have at most 8 entries"),
+        ("create_s3_connector", {"import_mode": ""}, "import_mode: must be 'all' or 'new_only'"),
+        ("create_s3_connector", {"name": ""}, "name: must not be empty"),
+        ("browse_connector_files", {"recursive": "true"}, "recursive: must be true or false"),
+        ("browse_connector_files", {"recursive": 1}, "recursive: must be true or false"),
+    ],
+)
+def test_a_body_is_read_as_it_is_written(name: str, changes: Json, rule: str) -> None:
+    body = arguments(name, connector_id=..., **changes)
+    path = {"connector_id": "conn_123"} if ROWS[name].path_fields else {}
+    with pytest.raises(InvalidArguments, match=rule):
+        wire.decode_request(ROWS[name], path, body)
+
+
+def test_a_field_has_one_name_in_a_form() -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        wire.decode_request(ROWS["create_gcs_connector"], {}, arguments("create_gcs_connector"))
+    assert caught.value.violations == (Violation("credentials_json", "does not belong into the body"),)
+
+
+def test_null_in_a_new_connector_counts_as_unset() -> None:
+    body = arguments("create_s3_connector", scopes=None, export_base_path=None)
+    assert wire.decode_request(ROWS["create_s3_connector"], {}, body).scopes == ["import"]
+
+
+@pytest.mark.parametrize("field", ["name", "scopes", "client_secret", "credentials_json"])
+def test_null_in_a_patch_clears_nothing_but_the_folder(field: str) -> None:
+    with pytest.raises(InvalidArguments) as caught:
+        wire.decode_request(UPDATE_CONNECTOR, {"connector_id": "c"}, {"import_mode": "all", field: None})
+    assert caught.value.violations == (Violation(field, "cannot be cleared"),)

@@ -21,11 +21,13 @@ from mcp_server import __version__, wire
 from mcp_server import operations as op
 from mcp_server.embedded import openapi
 from mcp_server.embedded.bodies import BoundedBodies, read_fields
-from mcp_server.embedded.border import Guarded, LocalOnly, RequestIds, answer_error, guard
-from mcp_server.embedded.calls import Call, in_process, keyed, require_scope
+from mcp_server.embedded.border import Guarded, KnownOrigins, RequestIds, answer_error, guard
+from mcp_server.embedded.calls import Call, api_key_in, in_process, require_scope
 from mcp_server.embedded.service import Service
+from mcp_server.embedded.tenancy import ApiKeys
 from mcp_server.fields import ALL_CREDENTIAL_FIELDS
 from mcp_server.operation import AnswerT, Operation, RequestT
+from mcp_server.origins import Origins
 from mcp_server.redaction import Secret, secrets_of
 
 PREFIX = "/api/v2"
@@ -33,7 +35,7 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 
 _CREDENTIALS = frozenset({*ALL_CREDENTIAL_FIELDS, *op.CREATE_GCS_CONNECTOR.wire_names.values()})
 
-Identify = Callable[[Request], Call]
+Identify = Callable[[Request], Awaitable[Call]]
 
 
 @dataclass(frozen=True)
@@ -68,21 +70,22 @@ def _credentials_in(fields: Mapping[str, Any]) -> Iterator[str]:
         yield from (text for text in texts if isinstance(text, str) and len(text) >= Secret.MIN_LENGTH)
 
 
-def create_app(service: Service, *, authenticate: bool) -> Starlette:
+def create_app(service: Service, *, authenticate: bool, origins: Origins | None = None) -> Starlette:
     """The API on an open service, which whoever opened it closes: the app has no lifespan of its own.
 
-    With `authenticate` it asks for an API key and answers on this machine's own names only; without, every call is the
-    local tenant's, which is right for in-process calls and for nothing else.
+    With `authenticate` it asks for an API key and answers under its own names only (`origins`; by default those of
+    loopback); without, every call is the local tenant's, which is right for in-process calls and for nothing else.
     """
-    identify = _by_key if authenticate else _trusted
+    identify = _by_key(service.api_keys) if authenticate else _trusted
+    documents = _documents(service)
     versioned = [
         *_operation_routes(_joined(service), identify),
         Route("/auth/validate", _validation(identify)),
-        *_documents(),
+        *documents,
     ]
     app = Starlette(
-        routes=[Mount(PREFIX, Router(versioned, redirect_slashes=False)), *_documents()],
-        middleware=_middleware(local_only=authenticate),
+        routes=[Mount(PREFIX, Router(versioned, redirect_slashes=False)), *documents],
+        middleware=_middleware((origins or Origins()) if authenticate else None),
         exception_handlers={HTTPException: answer_error},
     )
     app.router.redirect_slashes = False
@@ -103,18 +106,21 @@ def _joined(service: Service) -> tuple[Served, ...]:
     )
 
 
-def _middleware(*, local_only: bool) -> list[Middleware]:
+def _middleware(origins: Origins | None) -> list[Middleware]:
     """Outermost first. The border is inside of ids and guards, which its answers and logs need, and around the rest."""
     border = Middleware(ExceptionMiddleware, handlers={Exception: answer_error, HTTPException: answer_error})
-    guards = [Middleware(LocalOnly)] if local_only else []
+    guards = [Middleware(KnownOrigins, origins=origins)] if origins else []
     return [Middleware(RequestIds), Middleware(Guarded), border, *guards, Middleware(BoundedBodies)]
 
 
-def _by_key(http: Request) -> Call:
-    return keyed(http.headers)
+def _by_key(api_keys: ApiKeys) -> Identify:
+    async def identify(http: Request) -> Call:
+        return await api_keys.call_of(api_key_in(http.headers))
+
+    return identify
 
 
-def _trusted(_: Request) -> Call:
+async def _trusted(_: Request) -> Call:
     return in_process()
 
 
@@ -130,7 +136,7 @@ def _operation_routes(joined: Iterable[Served], identify: Identify) -> Iterator[
 def _dispatch(by_method: dict[str, Served], identify: Identify) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(http: Request) -> Response:
         served = by_method["GET" if http.method == "HEAD" else http.method]
-        call = identify(http)
+        call = await identify(http)
         require_scope(call, served.operation)
         return await served.answer(call, http)
 
@@ -139,13 +145,13 @@ def _dispatch(by_method: dict[str, Served], identify: Identify) -> Callable[[Req
 
 def _validation(identify: Identify) -> Callable[[Request], Awaitable[Response]]:
     async def validate(http: Request) -> Response:
-        return JSONResponse({"valid": True, "scopes": identify(http).scopes})
+        return JSONResponse({"valid": True, "scopes": (await identify(http)).scopes})
 
     return validate
 
 
-def _documents() -> list[Route]:
-    return [Route("/openapi.json", _openapi), Route("/health", _health)]
+def _documents(service: Service) -> list[Route]:
+    return [Route("/openapi.json", _openapi), Route("/health", _health), Route("/ready", _readiness(service))]
 
 
 async def _openapi(_: Request) -> Response:
@@ -154,3 +160,11 @@ async def _openapi(_: Request) -> Response:
 
 async def _health(_: Request) -> Response:
     return JSONResponse({"status": "ok", "version": __version__})
+
+
+def _readiness(service: Service) -> Callable[[Request], Awaitable[Response]]:
+    async def ready(_: Request) -> Response:
+        await service.check()
+        return JSONResponse({"status": "ready"})
+
+    return ready

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
 from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,6 +19,8 @@ from mcp_server.service_account import ServiceAccountKey
 
 BODY_BYTES = 1024 * 1024
 PART_BYTES = ServiceAccountKey.MAX_LENGTH
+_OCTETS = "latin-1"
+_BOUNDARY = re.compile(r"""; *boundary="?([\w'()+,./:=?-]{1,70})""", re.ASCII | re.IGNORECASE)
 
 
 def _too_large(what: str, limit: int) -> ApiRefused:
@@ -72,9 +76,11 @@ async def _json_fields(request: Request) -> Mapping[str, Any]:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise _unsupported("application/json")
     try:
-        fields = json.loads(content, parse_constant=_refuse_constant)
+        fields = json.loads(
+            content.decode("utf-8-sig"), parse_constant=_refuse_constant, object_pairs_hook=_without_repetition
+        )
     except (ValueError, RecursionError):
-        raise _malformed("is not valid JSON") from None
+        raise _malformed("is not valid JSON in UTF-8, or repeats a field") from None
     if not isinstance(fields, dict):
         raise _malformed("must be a JSON object")
     return cast("dict[str, Any]", fields)
@@ -85,12 +91,38 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError
 
 
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers may take two values for a name that is repeated."""
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError
+    return fields
+
+
 async def _form_fields(request: Request) -> Mapping[str, Any]:
+    form = await _form(request)
+    try:
+        return {_utf8(name.encode(_OCTETS)): await _values(form, name) for name in form}
+    finally:
+        await form.close()
+
+
+async def _form(request: Request) -> FormData:
+    """The parts of the body, in texts whose characters are octets: the parser would read what is no UTF-8 otherwise.
+
+    A part never reaches the disk: the parser spools it there from 1 MiB on, and no body is larger.
+    """
     if _media_type(request) != "multipart/form-data":
         raise _unsupported("multipart/form-data")
-    # A part never reaches the disk: the parser spools it there from 1 MiB on, and no body is larger.
-    async with request.form(max_files=4, max_fields=64, max_part_size=BODY_BYTES) as form:
-        return {name: await _values(form, name) for name in form}
+    boundary = _BOUNDARY.search(request.headers["content-type"])
+    if boundary is None:
+        raise _malformed("has no boundary that its Content-Type names")
+    headers = Headers({"content-type": f'multipart/form-data; boundary="{boundary[1]}"; charset={_OCTETS}'})
+    parser = MultiPartParser(headers, request.stream(), max_files=4, max_fields=64, max_part_size=BODY_BYTES)
+    try:
+        return await parser.parse()
+    except MultiPartException:
+        raise _malformed("is not a valid form") from None
 
 
 async def _values(form: FormData, name: str) -> Any:
@@ -100,7 +132,14 @@ async def _values(form: FormData, name: str) -> Any:
 
 
 async def _text(part: UploadFile | str) -> str:
-    content = part.encode() if isinstance(part, str) else await part.read()
+    content = part.encode(_OCTETS) if isinstance(part, str) else await part.read()
     if len(content) > PART_BYTES:
         raise _too_large("A part of the body", PART_BYTES)
-    return content.decode(errors="replace")
+    return _utf8(content)
+
+
+def _utf8(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise _malformed("has a part that is not UTF-8") from None

@@ -13,19 +13,18 @@ from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
-from sqlalchemy.exc import OperationalError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_server.embedded.database import DatabaseFault
 from mcp_server.embedded.storage import StorageFault
 from mcp_server.errors import ApiRefused, ConfigurationError, ConnectorError
+from mcp_server.origins import Origins
 from mcp_server.redaction import guarding
-from mcp_server.settings import LOOPBACK_HOSTS
 from mcp_server.wire import REQUEST_ID_HEADER, encode_error
 
 _log = logging.getLogger(__name__)
@@ -70,30 +69,23 @@ def guard(request: Request, values: Iterable[str]) -> None:
     guards.enter_context(guarding(values))
 
 
-class LocalOnly:
+class KnownOrigins:
     """Refuses what a web page of elsewhere may send here through a person's browser, DNS rebinding included."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, origins: Origins) -> None:
         self._app = app
+        self._origins = origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Raises ApiRefused: 421 for a host that is not this machine, 403 for another site's page."""
+        """Raises ApiRefused: 421 for a host that is not this server, 403 for another site's page."""
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             host = headers.get("host", "")
-            if _hostname(f"//{host}") not in LOOPBACK_HOSTS:
-                raise ApiRefused(421, "host_refused", "This API answers on this machine's own addresses only.")
-            origin = headers.get("origin")
-            if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
+            if not self._origins.has_host(host):
+                raise ApiRefused(421, "host_refused", "This API answers under its own names only.")
+            if not self._origins.admits(headers.get("origin"), host):
                 raise ApiRefused(403, "origin_refused", "Requests from pages of other sites are refused.")
         await self._app(scope, receive, send)
-
-
-def _hostname(url: str) -> str | None:
-    try:
-        return urlsplit(url).hostname
-    except ValueError:
-        return None
 
 
 async def answer_error(request: Request, error: Exception) -> Response:
@@ -109,6 +101,8 @@ def _headers(error: Exception, status: int) -> Mapping[str, str]:
 
 
 def _refusal(error: Exception, request_id: str) -> ConnectorError:
+    if isinstance(error, DatabaseFault):
+        _log.error("%s: the database failed: %s", request_id, error.cause)
     if isinstance(error, StorageFault | ConfigurationError):
         return _refused(error)
     if isinstance(error, ConnectorError):
@@ -123,8 +117,6 @@ def _refusal(error: Exception, request_id: str) -> ConnectorError:
 def _defect(error: Exception, request_id: str) -> ApiRefused:
     """What nobody foresaw: the log tells where, the answer only how to find that in the log."""
     _log.error("%s: %s at %s", request_id, type(error).__name__, _place(error))
-    if isinstance(error, OperationalError):
-        return ApiRefused(503, "database_unavailable", "The database is busy or cannot be written.", hint="Try again.")
     return ApiRefused(
         500, "internal_error", "The connectors API failed.", hint="Its log has more under this request id."
     )
@@ -132,7 +124,9 @@ def _defect(error: Exception, request_id: str) -> ApiRefused:
 
 def _refused(error: StorageFault | ConfigurationError) -> ApiRefused:
     """Whether to try again is the error's to say, not the status's."""
-    status = _STORAGE_STATUSES.get(error.code, 502) if isinstance(error, StorageFault) else 500
+    status = 503 if isinstance(error, DatabaseFault) else 500
+    if isinstance(error, StorageFault):
+        status = _STORAGE_STATUSES.get(error.code, 502)
     refusal = ApiRefused(status, error.code or "configuration_error", error.message, hint=error.hint)
     refusal.retryable = error.retryable
     return refusal

@@ -1,4 +1,4 @@
-"""Who calls, and whether they may: API keys to tenants, scopes to operations. No request's body is read here."""
+"""Who calls, and whether they may: API keys in requests, scopes to operations. No request's body is read here."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_server.embedded.database import LOCAL_TENANT
+from mcp_server.embedded.tables import LOCAL_TENANT
 from mcp_server.errors import ApiRefused
 from mcp_server.operation import Operation
 
+SCOPES = ("search", "read", "write", "admin")
 _KEY = re.compile("sk_live_[0-9a-f]{48}")
 
 
@@ -25,13 +26,13 @@ class Call:
 
 def in_process() -> Call:
     """A call that came through no socket: the one local tenant, with every scope."""
-    return Call(LOCAL_TENANT, ("search", "read", "write", "admin"))
+    return Call(LOCAL_TENANT, SCOPES)
 
 
-def keyed(headers: Mapping[str, str]) -> Call:
-    """The call of whoever holds the API key in X-API-Key or, without one, in Authorization.
+def api_key_in(headers: Mapping[str, str]) -> str:
+    """The well-formed API key in X-API-Key or, without one, in Authorization.
 
-    Any well-formed key is the local tenant's. Raises ApiRefused (401).
+    Raises ApiRefused (401).
     """
     bearer = headers.get("authorization", "")
     scheme, _, token = bearer.partition(" ")
@@ -43,7 +44,7 @@ def keyed(headers: Mapping[str, str]) -> Call:
             "The API key is missing or malformed.",
             hint="Send X-API-Key: sk_live_ followed by 48 lowercase hexadecimal digits.",
         )
-    return Call(LOCAL_TENANT, ("admin",))
+    return key
 
 
 def require_scope(call: Call, operation: Operation[Any, Any]) -> None:

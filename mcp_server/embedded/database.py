@@ -1,220 +1,160 @@
-"""The database file: made private, brought to the current schema, read and written in transactions.
+"""The database as the service uses it: transactions that read or write, whichever program keeps the data.
 
-What is read and written is the business of the service; the tables are in `tables`.
+What is SQLite's and what is PostgreSQL's stands in the modules of these names; the tables are in `tables`.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from pathlib import Path
-from typing import Any
+import asyncio
+import sqlite3
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager
 
 import anyio
-import tenacity
-from sqlalchemy import URL, Connection, event, insert, inspect, make_url, select
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from mcp_server.embedded.data_folder import make_private_file, make_private_folder
-from mcp_server.embedded.tables import metadata, tenants
+from mcp_server.embedded.migrations import HEAD
+from mcp_server.embedded.tables import tenants
 from mcp_server.errors import ConfigurationError
+from mcp_server.redaction import Secret
 from mcp_server.settings import Settings
 
-DATABASE_FILE = "connectors.db"
-LOCAL_TENANT = "local"
-# How long a transaction waits for other processes in all, and how long for a single try, which no cancellation ends.
-LOCK_SECONDS = 10
-BUSY_MILLISECONDS = 100
-# busy_timeout first: the others may have to wait for another process that opens the same file.
-PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA secure_delete = ON",
-)
+FAILURES = (DBAPIError, PoolTimeout, OSError, asyncio.TimeoutError)
+"""What the drivers raise, and the network below them."""
+# SQLSTATE classes (PostgreSQL's): the values, or the rules of the tables, are at fault; not the database.
+_DEFECTS = ("22", "23")
+_SYNTAX_OR_ACCESS = "42"
 
 
-def _first_schema(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(tenants).values(tenant_id=LOCAL_TENANT))
+class DatabaseFault(ConfigurationError):
+    """The database did not do what it was asked. `cause` is for the operator's log and shows no value of a row."""
+
+    def __init__(self, error: BaseException) -> None:
+        state = sqlstate(error)
+        self.cause = cause_of(error)
+        if state.startswith(_SYNTAX_OR_ACCESS):
+            hint = "Its operator must run: videovector-connectors db upgrade, as a user who may use its tables."
+            super().__init__("The database is not prepared for this program.", hint=hint, code="database_unusable")
+        else:
+            message = "The database is busy, or cannot be reached or written."
+            super().__init__(message, hint="Try again.", code="database_unavailable", retryable=True)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (_first_schema,)
-"""Step n takes a file from schema version n to n + 1."""
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's five characters for an error; empty when it is none of PostgreSQL's."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
-def _url(settings: Settings) -> URL:
-    if settings.database_url is not None:
-        return make_url(settings.database_url)
-    return URL.create("sqlite+aiosqlite", database=str(settings.data_folder / DATABASE_FILE))
+def cause_of(error: BaseException) -> str:
+    """What happened, in the words of SQLite, or by name: PostgreSQL's texts and the network's may quote."""
+    original: BaseException = getattr(error, "orig", None) or error
+    if isinstance(original, sqlite3.Error):
+        return str(original)
+    return f"{type(original.__cause__ or original).__name__} {sqlstate(error)}".rstrip()
 
 
-def _on_connect(connection: Any, _: object) -> None:
-    """SQLite's driver shall begin no transaction by itself: `_on_begin` does."""
-    connection.isolation_level = None
+@contextmanager
+def _telling() -> Generator[None]:
+    """Raises DatabaseFault; what the database says of wrong values stays what it is, a defect of ours."""
     try:
-        with closing(connection.cursor()) as cursor:
-            for pragma in PRAGMAS:
-                cursor.execute(pragma)
-    except BaseException:
-        connection.close()
-        raise
+        yield
+    except FAILURES as error:
+        if isinstance(error, IntegrityError) or sqlstate(error).startswith(_DEFECTS):
+            raise
+        raise DatabaseFault(error) from None
 
 
-def _on_begin(connection: Connection) -> None:
-    """Every transaction takes its lock at once, while somebody waits for it.
+class Database(ABC):
+    """A database that any number of processes may have open."""
 
-    One that reads first and writes later can only fail.
-    """
-    if connection.get_execution_options().get("writes"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("BEGIN")
-        connection.exec_driver_sql("PRAGMA user_version")
+    _reader: AsyncEngine
+    _writer: AsyncEngine
 
+    @staticmethod
+    async def open(settings: Settings) -> Database:
+        """The database of the settings, with the current schema.
 
-def _engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(url, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _on_connect)
-    event.listen(engine.sync_engine, "begin", _on_begin)
-    return engine
-
-
-def _is_locked(error: BaseException) -> bool:
-    """Whether another connection holds what this one wants."""
-    return isinstance(error, OperationalError) and "locked" in str(error.orig)
-
-
-def _until_free(pause: Callable[[float], Awaitable[None]]) -> tenacity.AsyncRetrying:
-    return tenacity.AsyncRetrying(
-        sleep=pause,
-        stop=tenacity.stop_after_delay(LOCK_SECONDS),
-        wait=tenacity.wait_random(max=0.05),
-        retry=tenacity.retry_if_exception(_is_locked),
-        reraise=True,
-    )
-
-
-async def _entered(stack: AsyncExitStack, engine: AsyncEngine) -> AsyncConnection:
-    return await stack.enter_async_context(engine.begin())
-
-
-@asynccontextmanager
-async def _transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
-    """A transaction that has its lock. A cancellation ends the waiting for the lock; once it is had, it waits itself.
-
-    Raises OperationalError when others hold the lock for too long.
-    """
-    with anyio.CancelScope(shield=True) as scope:
-
-        async def pause(seconds: float) -> None:
-            """The only moments at which a cancellation is heard."""
-            scope.shield = False
-            try:
-                await anyio.sleep(seconds)
-            finally:
-                scope.shield = True
-
-        async with AsyncExitStack() as stack:
-            connection: AsyncConnection = await _until_free(pause)(_entered, stack, engine)
-            await pause(0)
-            yield connection
-
-
-class Database:
-    """One file, which any number of processes may have open. Of this process, one transaction writes at a time."""
-
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
-        self.path = path
-        self._reader = engine
-        self._writer = engine.execution_options(writes=True)
-        self._turn = anyio.Lock()
-
-    @classmethod
-    async def open(cls, settings: Settings) -> Database:
-        """The database of the settings, made when it is not there.
-
-        Raises ConfigurationError: no such place, no database, another program's, or a newer schema.
+        A file is made and migrated when need be. Raises ConfigurationError: it cannot be used, is another program's, or
+        has a schema that this program does not know, or that the operator must bring up first (`upgrade`).
         """
-        if settings.database_url is None:
-            make_private_folder(settings.data_folder)
-        url = _url(settings)
-        path = Path(url.database or "")
-        make_private_file(path)
-        database = cls(path, _engine(url))
+        database = _made(settings)
         try:
-            await database._migrate()
+            await database.prepare()
         except BaseException:
             await database.aclose()
             raise
         return database
 
     async def aclose(self) -> None:
-        """Closes every connection; the last one of the file folds its write-ahead log."""
+        """Closes every connection; the last one of a file folds its write-ahead log."""
         with anyio.CancelScope(shield=True):
             await self._reader.dispose()
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that sees one state of the data. It is short, and a cancellation waits for its end."""
-        async with _transaction(self._reader) as connection:
-            yield connection
+        """A transaction that sees one state of the data. It is short, and a cancellation waits for its end.
+
+        Raises DatabaseFault.
+        """
+        with _telling():
+            async with self._transaction(self._reader) as connection:
+                yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that excludes all other writers; an error undoes it. A cancellation waits for its end.
+        """A transaction that may write; an error undoes it. A cancellation waits for its end, not for its turn.
 
-        While another process has the lock nothing is written, and a cancellation is heard.
+        Others may write at the same time, to other rows: what is read to be changed must be locked (FOR UPDATE).
+        Raises DatabaseFault.
         """
-        async with self._turn, _transaction(self._writer) as connection:
-            yield connection
+        with _telling():
+            async with self._transaction(self._writer) as connection:
+                yield connection
 
-    async def _migrate(self) -> None:
-        try:
-            async with self.reading() as connection:
-                version = await connection.run_sync(self._version)
-            if version < len(MIGRATIONS):
-                async with self.writing() as connection:
-                    await connection.run_sync(self._step_up)
-        except DatabaseError as error:
-            raise self._held() if _is_locked(error) else self._unusable(f"cannot be opened ({error.orig})") from None
+    @abstractmethod
+    async def prepare(self) -> None:
+        """The schema is the current one afterwards. Raises ConfigurationError."""
 
-    def _version(self, connection: Connection) -> int:
-        version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
-        if version > len(MIGRATIONS):
-            raise ConfigurationError(
-                f"The database {self.path} has schema version {version}; this program knows up to {len(MIGRATIONS)}.",
-                hint="Update videovector-connectors, or give another file with VIDEOVECTOR_DATABASE_URL.",
-                code="database_too_new",
-            )
-        if version == 0 and inspect(connection).get_table_names():
-            raise self._unusable("belongs to another program")
-        return version
+    @abstractmethod
+    async def upgrade(self) -> str | None:
+        """Migrates to the current schema, once, however many do so at the same time; the revision there was before.
 
-    def _step_up(self, connection: Connection) -> None:
-        """Asks for the version again: another process may have been faster."""
-        for step in MIGRATIONS[self._version(connection) :]:
-            step(connection)
-        connection.exec_driver_sql(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        Raises ConfigurationError.
+        """
 
-    def _held(self) -> ConfigurationError:
-        return ConfigurationError(
-            f"The database {self.path} is held by another program.",
-            hint="Try again when that has ended.",
-            code="database_unavailable",
-            retryable=True,
-        )
+    @abstractmethod
+    def _transaction(self, engine: AsyncEngine) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Raises what the driver raises."""
 
-    def _unusable(self, why: str) -> ConfigurationError:
-        return ConfigurationError(
-            f"The file {self.path} {why}.",
-            hint="Give another file with VIDEOVECTOR_DATABASE_URL or another folder with VIDEOVECTOR_DATA_DIR.",
-            code="database_unusable",
-        )
+
+def _made(settings: Settings) -> Database:
+    """Imports a driver for those alone who use it."""
+    if isinstance(settings.database_url, Secret):
+        from mcp_server.embedded.postgresql import PostgresqlDatabase
+
+        return PostgresqlDatabase(settings, settings.database_url)
+    from mcp_server.embedded.sqlite import SqliteDatabase
+
+    return SqliteDatabase(settings)
+
+
+async def upgrade(settings: Settings) -> tuple[str | None, str]:
+    """Brings the settings' database to the current schema: the revisions before, if any, and after.
+
+    Raises ConfigurationError.
+    """
+    async with aclosing(_made(settings)) as database:
+        return await database.upgrade(), HEAD
 
 
 async def lock_tenant(connection: AsyncConnection, tenant_id: str) -> None:
-    """Until the transaction ends, no other one writes for this tenant: the row's lock on PostgreSQL; SQLite's holds."""
-    await connection.execute(select(tenants.c.tenant_id).filter_by(tenant_id=tenant_id).with_for_update())
+    """Until the transaction ends, no other one passes here for this tenant: PostgreSQL's row lock, SQLite's own.
+
+    Of the weaker kind, so that rows which refer to the tenant can still be inserted.
+    """
+    query = select(tenants.c.tenant_id).filter_by(tenant_id=tenant_id)
+    await connection.execute(query.with_for_update(key_share=True))

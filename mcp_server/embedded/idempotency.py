@@ -100,7 +100,9 @@ class Ledger:
         request: KeyedT,
         answer: AnswerT,
     ) -> None:
-        await connection.execute(delete(keyed_requests).where(keyed_requests.c.created_at < clock.ago(KEPT_FOR)))
+        mine = keyed_requests.c.tenant_id == call.tenant_id  # only these are locked against others who forget them
+        forgotten = keyed_requests.c.created_at < clock.ago(KEPT_FOR)
+        await connection.execute(delete(keyed_requests).where(mine, forgotten))
         row = {
             "tenant_id": call.tenant_id,
             "idempotency_key": request.idempotency_key,

@@ -3,60 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from mcp_server import __version__
-from mcp_server.operation import Body, Operation
+from mcp_server.embedded.openapi_bodies import request_body, shown
+from mcp_server.embedded.openapi_refusals import ERROR_SCHEMA, REFUSALS, REQUEST_ID, refusals
+from mcp_server.operation import AnyOperation, Body
 from mcp_server.operations import OPERATIONS
-from mcp_server.wire import CLEARED, IDEMPOTENCY_HEADER, REQUEST_ID_HEADER
+from mcp_server.resources import Connector
+from mcp_server.wire import IDEMPOTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER
 
 Json = dict[str, Any]
-AnyOperation = Operation[Any, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
-_NULLABLE_IN_PATCH = "export_base_path"
 _SECURITY_SCHEMES: Json = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "Bearer": {"type": "http", "scheme": "bearer"},
-}
-_ERROR_SCHEMA: Json = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["code", "message", "details", "request_id"],
-            "properties": {
-                "code": {"type": "string"},
-                "message": {"type": "string"},
-                "request_id": {"type": "string"},
-                "details": {
-                    "type": "object",
-                    "properties": {
-                        "hint": {"type": "string", "description": "What to do next"},
-                        "retryable": {"type": "boolean", "description": "Whether the same call may succeed later"},
-                        "fields": {
-                            "type": "array",
-                            "items": {
-                                "type": "object",
-                                "properties": {"field": {"type": "string"}, "rule": {"type": "string"}},
-                            },
-                        },
-                    },
-                },
-            },
-        }
-    },
 }
 _VALIDATION_SCHEMA: Json = {
     "type": "object",
     "required": ["valid", "scopes"],
     "properties": {"valid": {"type": "boolean"}, "scopes": {"type": "array", "items": {"type": "string"}}},
 }
+_KEY = "Your own for each request: repeated with it, the request is not done again but gets its first answer"
+_REPLAYED: Json = {"description": "This is the first answer to the same request", "schema": {"enum": ["true"]}}
 
 
 @lru_cache(maxsize=1)
@@ -76,22 +49,25 @@ def _document() -> Json:
         "info": {"title": "VideoVector Connectors API (embedded)", "version": __version__},
         "servers": [{"url": "/api/v2"}],
         "paths": paths,
-        "components": {"schemas": {**models, "Error": _ERROR_SCHEMA}, "securitySchemes": _SECURITY_SCHEMES},
+        "components": {
+            "schemas": {**models, "Error": ERROR_SCHEMA},
+            "responses": REFUSALS,
+            "securitySchemes": _SECURITY_SCHEMES,
+        },
     }
 
 
 def _described(operation: AnyOperation, models: Json) -> Json:
-    request = operation.request.model_json_schema()
     described: Json = {
         "operationId": operation.name,
         "summary": operation.title,
         "description": operation.description,
-        "parameters": _parameters(operation, request["properties"]),
-        "responses": _responses(operation.status, _answer_schema(operation, models)),
+        "parameters": _parameters(operation),
+        "responses": {str(operation.status): _answered(operation, models), **refusals(operation)},
         "security": _security(operation.scope),
     }
     if operation.body is not Body.NONE:
-        described["requestBody"] = _request_body(operation, request)
+        described["requestBody"] = request_body(operation)
     return described
 
 
@@ -103,46 +79,38 @@ def _validation() -> Json:
     return {
         "operationId": "validate_key",
         "summary": "Validate the API key",
-        "responses": _responses(200, _VALIDATION_SCHEMA),
+        "responses": {"200": _answer(_VALIDATION_SCHEMA), **refusals()},
         "security": _security(),
     }
 
 
-def _parameters(operation: AnyOperation, properties: Mapping[str, Json]) -> list[Json]:
+def _parameters(operation: AnyOperation) -> list[Json]:
+    properties = operation.request.model_json_schema()["properties"]
     parameters: list[Json] = [
-        {"name": name, "in": "path", "required": True, "schema": _shown(name, properties[name])}
+        {"name": name, "in": "path", "required": True, "schema": shown(properties[name])}
         for name in operation.path_fields
     ]
     if operation.keyed:
-        schema = _shown("idempotency_key", properties["idempotency_key"])
+        schema = {**shown(properties["idempotency_key"]), "description": _KEY}
         parameters.append({"name": IDEMPOTENCY_HEADER, "in": "header", "schema": schema})
     return parameters
 
 
-def _request_body(operation: AnyOperation, request: Json) -> Json:
-    schema = _body_schema(operation, request)
-    media_type = "multipart/form-data" if operation.body is Body.FORM else "application/json"
-    return {"required": "required" in schema, "content": {media_type: {"schema": schema}}}
+def _answered(operation: AnyOperation, models: Json) -> Json:
+    answer = _answer(_answer_schema(operation, models))
+    if operation.keyed:
+        answer["headers"] = {**answer["headers"], REPLAYED_HEADER: _REPLAYED}
+    if operation.answer is Connector:
+        answer["links"] = _links()
+    return answer
 
 
-def _body_schema(operation: AnyOperation, request: Json) -> Json:
-    """The request's schema without what travels elsewhere, under the names that the body has."""
-    elsewhere = {*operation.path_fields, "idempotency_key", CLEARED}
-    inside = {name: operation.wire_names.get(name, name) for name in request["properties"] if name not in elsewhere}
-    properties = {part: _shown(name, request["properties"][name]) for name, part in inside.items()}
-    required = [inside[name] for name in request.get("required", ()) if name in inside]
-    schema: Json = {"type": "object", "additionalProperties": False, "properties": properties}
-    return {**schema, "required": required} if required else schema
-
-
-def _shown(name: str, schema: Json) -> Json:
-    """Without pydantic's title, and without its null where leaving the field out is the way to say nothing."""
-    kept = {word: value for word, value in schema.items() if word != "title"}
-    if "anyOf" not in kept:
-        return kept
-    some, null = kept.pop("anyOf")
-    kept.pop("default", None)
-    return {**kept, "anyOf": [some, null]} if name == _NULLABLE_IN_PATCH else {**kept, **some}
+def _answer(schema: Json) -> Json:
+    return {
+        "description": "The answer",
+        "headers": {REQUEST_ID_HEADER: REQUEST_ID},
+        "content": {"application/json": {"schema": schema}},
+    }
 
 
 def _answer_schema(operation: AnyOperation, models: Json) -> Json:
@@ -155,11 +123,10 @@ def _answer_schema(operation: AnyOperation, models: Json) -> Json:
     return {"$ref": _REFERENCE.format(model=schema["title"])}
 
 
-def _responses(status: int, schema: Json) -> Json:
-    error = {"$ref": _REFERENCE.format(model="Error")}
-    return {str(status): _response("The answer", schema), "default": _response("An error", error)}
-
-
-def _response(description: str, schema: Json) -> Json:
-    headers = {REQUEST_ID_HEADER: {"schema": {"type": "string"}}}
-    return {"description": description, "headers": headers, "content": {"application/json": {"schema": schema}}}
+def _links() -> Json:
+    """What can be done next with the connector of an answer."""
+    return {
+        operation.name: {"operationId": operation.name, "parameters": {name: f"$response.body#/{name}"}}
+        for operation in OPERATIONS
+        for name in operation.path_fields
+    }

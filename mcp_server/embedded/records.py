@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from mcp_server.embedded import clock, storage
 from mcp_server.embedded.calls import Call
 from mcp_server.embedded.tables import connectors
+from mcp_server.embedded.vault import Vault
 from mcp_server.errors import ApiRefused
 from mcp_server.fields import CREDENTIAL_FIELDS
 from mcp_server.operations import NewConnector, UpdateConnector
@@ -33,7 +34,7 @@ _LOCATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {"gcs": ("bucket", "gcp_project_id"), "s3": ("bucket", "region"), "azure": ("storage_account", "container")}
 )
 MUTABLE = ("name", "scopes", "import_mode", "export_base_path")
-_TESTED = ("scopes", "export_base_path", "sealed_credentials")
+_TESTED = ("scopes", "export_base_path")
 
 
 def new_connector(provider: str, request: NewConnector) -> Connector:
@@ -72,19 +73,22 @@ async def list_rows(connection: AsyncConnection, call: Call) -> list[RowMapping]
     return list(rows.mappings())
 
 
-async def find_row(connection: AsyncConnection, call: Call, connector_id: str) -> RowMapping:
-    """The tenant's connector of this id.
+async def find_row(
+    connection: AsyncConnection, call: Call, connector_id: str, *, to_change: bool = False
+) -> RowMapping:
+    """The tenant's connector of this id; if it is to be changed, nobody else changes it until the transaction ends.
 
     Raises ApiRefused (404), also for another tenant's.
     """
-    row = await _row(connection, call, connector_id)
+    row = await _row(connection, call, connector_id, to_change=to_change)
     if row is None:
         raise ApiRefused(404, "connector_not_found", "There is no connector with this id.", hint=HINTS[404])
     return row
 
 
-async def _row(connection: AsyncConnection, call: Call, connector_id: str) -> RowMapping | None:
-    return (await connection.execute(select(connectors).where(_belongs(call, connector_id)))).mappings().one_or_none()
+async def _row(connection: AsyncConnection, call: Call, connector_id: str, *, to_change: bool) -> RowMapping | None:
+    query = select(connectors).where(_belongs(call, connector_id))
+    return (await connection.execute(query.with_for_update() if to_change else query)).mappings().one_or_none()
 
 
 async def add_row(connection: AsyncConnection, call: Call, connector: Connector, sealed: bytes) -> None:
@@ -95,16 +99,28 @@ async def add_row(connection: AsyncConnection, call: Call, connector: Connector,
 
 async def change_row(connection: AsyncConnection, call: Call, row: RowMapping, changes: Mapping[str, Any]) -> None:
     """Changes these columns, and no other. What was tested before says nothing about access that is not the same."""
-    same = all(row[name] == changes.get(name, row[name]) for name in _TESTED)
+    same = all(row[name] == changes.get(name, row[name]) for name in (*_TESTED, "sealed_credentials"))
     query = update(connectors).where(_belongs(call, row["connector_id"]))
     await connection.execute(query.values(dict(changes) if same else {**UNTESTED, **changes}))
 
 
-async def note_test(connection: AsyncConnection, call: Call, tested: RowMapping, outcome: Mapping[str, Any]) -> None:
-    """Writes what a test of this row found, unless the connector went or its access changed in the meantime."""
-    row = await _row(connection, call, tested["connector_id"])
-    if row is not None and all(row[name] == tested[name] for name in _TESTED):
+async def note_test(
+    connection: AsyncConnection, call: Call, tested: RowMapping, outcome: Mapping[str, Any], vault: Vault
+) -> None:
+    """Writes what a test of this row found, unless the connector went or its access changed in the meantime.
+
+    Credentials that were only sealed anew are the same.
+    """
+    row = await _row(connection, call, tested["connector_id"], to_change=True)
+    if row is not None and _is_access_same(vault, tested, row):
         await change_row(connection, call, row, outcome)
+
+
+def _is_access_same(vault: Vault, one: RowMapping, other: RowMapping) -> bool:
+    sealed = (one["sealed_credentials"], other["sealed_credentials"])
+    return all(one[name] == other[name] for name in _TESTED) and vault.is_same(
+        *sealed, one["tenant_id"], one["connector_id"]
+    )
 
 
 async def remove_row(connection: AsyncConnection, call: Call, connector_id: str) -> None:

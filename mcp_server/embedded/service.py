@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mcp_server import operations as op
@@ -17,6 +17,7 @@ from mcp_server.embedded.calls import Call
 from mcp_server.embedded.database import Database
 from mcp_server.embedded.idempotency import Ledger
 from mcp_server.embedded.keys import encryption_keys
+from mcp_server.embedded.tenancy import ApiKeys
 from mcp_server.embedded.vault import Vault
 from mcp_server.errors import InvalidArguments, Violation
 from mcp_server.fields import CREDENTIAL_FIELDS
@@ -36,10 +37,12 @@ class Service:
         self._storages = storages
         self._database = database
         self._ledger = Ledger(database, vault)
+        self.api_keys = ApiKeys(database, vault)
+        """Of those who call over HTTP."""
 
     @classmethod
     async def open(cls, settings: Settings) -> Service:
-        """The service on the settings' database and key, both made when they are not there.
+        """The service on the settings' database and keys; a file of either is made when it is not there.
 
         The database comes last: what can fail before it holds nothing open. Raises ConfigurationError.
         """
@@ -53,6 +56,11 @@ class Service:
             await self._storages.aclose()
         finally:
             await self._database.aclose()
+
+    async def check(self) -> None:
+        """Nothing, if the database answers. Raises DatabaseFault."""
+        async with self._database.reading() as connection:
+            await connection.execute(select(true()))
 
     async def create_gcs_connector(self, call: Call, request: op.CreateGcsConnector) -> Connector:
         """Raises InvalidArguments for a key that names a foreign token endpoint."""
@@ -82,7 +90,7 @@ class Service:
         Raises ApiRefused (404) and InvalidArguments.
         """
         async with self._database.writing() as connection:
-            row = await records.find_row(connection, call, request.connector_id)
+            row = await records.find_row(connection, call, request.connector_id, to_change=True)
             changes = {**self._changes(call, row, request), "updated_at": clock.after(row["updated_at"])}
             await records.change_row(connection, call, row, changes)
             return records.connector_of(await records.find_row(connection, call, request.connector_id))
@@ -99,7 +107,7 @@ class Service:
         result = await self._probe(call, row)
 
         async def conclude(connection: AsyncConnection) -> TestResult:
-            await records.note_test(connection, call, row, _outcome(result))
+            await records.note_test(connection, call, row, _outcome(result), self._vault)
             return result
 
         return await self._ledger.once(call, op.TEST_CONNECTOR, request, conclude)
@@ -112,7 +120,7 @@ class Service:
     async def delete_connector(self, call: Call, request: op.DeleteConnector) -> Deletion:
         """Needs no key: a connector whose credentials are lost can go. Raises ApiRefused (404)."""
         async with self._database.writing() as connection:
-            row = await records.find_row(connection, call, request.connector_id)
+            row = await records.find_row(connection, call, request.connector_id, to_change=True)
             await records.remove_row(connection, call, request.connector_id)
         message = f'Deleted the connector "{row["name"]}" ({row["connector_id"]}).'
         return Deletion(message=f"{message} The files in its storage and the media already imported stay.")

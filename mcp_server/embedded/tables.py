@@ -1,13 +1,18 @@
 """The tables, in SQL that SQLite and PostgreSQL both speak. Every row has its tenant; no column a clear credential.
 
-A change here needs a new step in `database.MIGRATIONS`.
+A change here needs a new revision in `migrations`.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, LargeBinary, MetaData, String, Table, Text, text
+
+LOCAL_TENANT = "local"
+"""The tenant of all calls that come through no socket."""
 
 metadata = MetaData()
+
+alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 
 tenants = Table("tenants", metadata, Column("tenant_id", String(64), primary_key=True))
 
@@ -26,7 +31,7 @@ connectors = Table(
     Column("region", String(64)),
     Column("storage_account", String(24)),
     Column("container", String(63)),
-    Column("gcp_project_id", String(128)),
+    Column("gcp_project_id", String(131)),
     Column("sealed_credentials", LargeBinary, nullable=False),
     Column("created_at", String(24), nullable=False),
     Column("updated_at", String(24), nullable=False),
@@ -45,4 +50,20 @@ keyed_requests = Table(
     Column("answer", Text, nullable=False),
     Column("created_at", String(24), nullable=False),
     Index("keyed_requests_by_age", "created_at"),
+)
+
+_LIVE = text("revoked_at IS NULL")
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(64), primary_key=True),
+    Column("tenant_id", String(64), ForeignKey("tenants.tenant_id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("created_at", String(24), nullable=False),
+    Column("revoked_at", String(24)),
+    Index("api_keys_by_digest", "digest", unique=True),
+    Index("api_keys_by_live_name", "tenant_id", "name", unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE),
 )

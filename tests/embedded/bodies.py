@@ -25,6 +25,7 @@ def encryption_key() -> str:
 
 
 def api_key() -> str:
+    """A well-formed key that nobody was given."""
     return "sk_live_" + secrets.token_hex(24)
 
 

@@ -1,4 +1,4 @@
-"""A process that opens the API on a folder and creates connectors, started several times at once by a test."""
+"""A process that opens the API on a database and creates connectors, started several times at once by a test."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from tests.embedded.bodies import settings_in
 from tests.embedded.calling import calling
 
 
-async def create_all(data_dir: str, body: dict[str, Any], keys: list[str]) -> dict[str, str]:
+async def create_all(data_dir: str, flags: dict[str, str], body: dict[str, Any], keys: list[str]) -> dict[str, str]:
     """The connector id that each key got; all are asked for at once."""
     ids: dict[str, str] = {}
-    async with aclosing(await Service.open(settings_in(Path(data_dir)))) as service, calling(service) as api:
+    settings = settings_in(Path(data_dir), **flags)
+    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
 
         async def create(key: str) -> None:
             answer = await api.post("/connectors/s3", json=body, headers={"Idempotency-Key": key})

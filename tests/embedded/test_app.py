@@ -14,8 +14,10 @@ from mcp_server.embedded.calls import Call, require_scope
 from mcp_server.embedded.service import Service
 from mcp_server.errors import ApiRefused
 from mcp_server.operations import DELETE_CONNECTOR, LIST_CONNECTORS, OPERATIONS
+from mcp_server.origins import Origins
+from mcp_server.settings import load
 from tests.embedded.bodies import api_key
-from tests.embedded.calling import calling, error_of
+from tests.embedded.calling import calling, error_of, headers_of
 
 pytestmark = pytest.mark.anyio
 
@@ -30,14 +32,26 @@ async def guarded(service: Service) -> AsyncGenerator[httpx.AsyncClient]:
         yield api
 
 
+@pytest.fixture
+async def key(service: Service) -> str:
+    return (await headers_of(service))["X-API-Key"]
+
+
 # ---- who is let in -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("header", ["X-API-Key", "Authorization"])
-async def test_a_well_formed_key_is_the_local_tenant(guarded: httpx.AsyncClient, header: str) -> None:
-    headers = {header: api_key() if header == "X-API-Key" else f"Bearer {api_key()}"}
+async def test_a_key_is_taken_in_either_header(guarded: httpx.AsyncClient, key: str, header: str) -> None:
+    headers = {header: key if header == "X-API-Key" else f"Bearer {key}"}
     assert (await guarded.get("/connectors", headers=headers)).json() == []
     assert (await guarded.get("/auth/validate", headers=headers)).json() == {"valid": True, "scopes": ["admin"]}
+
+
+async def test_a_well_formed_key_that_nobody_was_given_is_refused(guarded: httpx.AsyncClient) -> None:
+    for path in ("/connectors", "/auth/validate"):
+        answer = await guarded.get(path, headers={"X-API-Key": api_key()})
+        assert "api-key create" in error_of(answer, 401, "api_key_unknown")["details"]["hint"]
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(
@@ -60,9 +74,13 @@ async def test_without_a_well_formed_key_nothing_is_served(guarded: httpx.AsyncC
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_the_key_header_wins_over_the_bearer(guarded: httpx.AsyncClient) -> None:
-    headers = {"X-API-Key": api_key(), "Authorization": "Bearer malformed"}
-    assert (await guarded.get("/auth/validate", headers=headers)).status_code == 200
+@pytest.mark.parametrize("other", ["malformed", api_key()], ids=["malformed", "unknown"])
+async def test_the_key_header_wins_over_the_bearer(guarded: httpx.AsyncClient, key: str, other: str) -> None:
+    answers = [
+        await guarded.get("/auth/validate", headers={"X-API-Key": first, "Authorization": f"Bearer {second}"})
+        for first, second in ((key, other), (other, key))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 401]
 
 
 async def test_in_process_no_key_is_asked_for(api: httpx.AsyncClient) -> None:
@@ -78,18 +96,30 @@ async def test_a_scope_that_is_missing_is_named() -> None:
     assert caught.value.status == 403
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "[", "", "10.0.0.1:8787"])
+OTHER_HOSTS = ["evil.example", "127.0.0.1.evil.example", "[", "", "10.0.0.1:8787", "connectors.example"]
+
+
+@pytest.mark.parametrize("host", OTHER_HOSTS)
 async def test_another_host_name_is_refused_as_dns_rebinding_would_send_it(
-    guarded: httpx.AsyncClient, host: str
+    guarded: httpx.AsyncClient, key: str, host: str
 ) -> None:
-    answer = await guarded.get("/connectors", headers={"Host": host, "X-API-Key": api_key()})
+    answer = await guarded.get("/connectors", headers={"Host": host, "X-API-Key": key})
     error_of(answer, 421, "host_refused")
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1:8787", "[::1]:8787"])
-async def test_the_names_of_this_machine_are_served(guarded: httpx.AsyncClient, host: str) -> None:
-    answer = await guarded.get("/connectors", headers={"Host": host, "X-API-Key": api_key()})
+async def test_the_names_of_this_machine_are_served(guarded: httpx.AsyncClient, key: str, host: str) -> None:
+    answer = await guarded.get("/connectors", headers={"Host": host, "X-API-Key": key})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(("host", "status"), [*zip(OTHER_HOSTS, [421, 421, 421, 421, 200, 200], strict=True)])
+async def test_served_to_others_it_has_its_public_name_and_any_address_but_no_other_name(
+    service: Service, host: str, status: int
+) -> None:
+    origins = Origins.of(load({"host": "0.0.0.0", "public_url": "https://connectors.example"}, {}))
+    async with calling(service, authenticate=True, base_url=HERE, origins=origins) as api:
+        assert (await api.get("/health", headers={"Host": host})).status_code == status
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:3000", ""])
@@ -107,8 +137,9 @@ async def test_a_page_of_our_own_is_served(guarded: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["http://127.0.0.1:8787", HERE])
-async def test_health_and_the_description_are_open_to_all(guarded: httpx.AsyncClient, prefix: str) -> None:
+async def test_health_readiness_and_the_description_are_open_to_all(guarded: httpx.AsyncClient, prefix: str) -> None:
     assert (await guarded.get(f"{prefix}/health")).json() == {"status": "ok", "version": __version__}
+    assert (await guarded.get(f"{prefix}/ready")).json() == {"status": "ready"}
     assert (await guarded.get(f"{prefix}/openapi.json")).json()["openapi"] == "3.1.0"
 
 

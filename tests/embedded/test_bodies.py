@@ -33,6 +33,7 @@ MIB = 1024 * 1024
         b"[]",
         b'"text"',
         b"null",
+        b'{"name": "\xed\xa0\x80"}',
     ],
     ids=lambda content: content[:12].decode("latin-1"),
 )
@@ -48,10 +49,30 @@ async def test_an_odd_value_is_refused_by_its_rule(api: httpx.AsyncClient, name:
     assert error_of(answer, 422, "validation_error")["details"]["fields"][0]["field"] == "name"
 
 
-async def test_of_a_repeated_field_of_json_the_last_one_counts(api: httpx.AsyncClient) -> None:
-    content = json.dumps(s3_body())[:-1] + ', "name": "Last"}'
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        '{"name": "a", "name": "a"}',
+        '{"name": "a", "n\\u0061me": "b"}',
+        '{"credentials_json": {"type": "a", "type": "b"}}',
+    ],
+)
+async def test_json_that_repeats_a_field_is_refused(api: httpx.AsyncClient, repeated: str) -> None:
+    answer = await api.patch("/connectors/conn_1", content=repeated, headers={"Content-Type": "application/json"})
+    assert "repeats a field" in error_of(answer, 400, "malformed_body")["message"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+async def test_json_that_is_not_utf_8_is_refused(api: httpx.AsyncClient, encoding: str) -> None:
+    content = json.dumps(s3_body(name="é"), ensure_ascii=False).encode(encoding)
     answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
-    assert answer.json()["name"] == "Last"
+    error_of(answer, 400, "malformed_body")
+
+
+async def test_json_may_have_a_mark_of_its_encoding(api: httpx.AsyncClient) -> None:
+    content = json.dumps(s3_body(name="é"), ensure_ascii=False).encode("utf-8-sig")
+    answer = await api.post("/connectors/s3", content=content, headers={"Content-Type": "application/json"})
+    assert answer.json()["name"] == "é"
 
 
 async def test_an_absent_body_is_an_object_without_fields(api: httpx.AsyncClient) -> None:
@@ -83,6 +104,8 @@ async def test_another_media_type_for_a_form_is_refused(api: httpx.AsyncClient) 
     ("media_type", "content"),
     [
         ("multipart/form-data", b"--x--"),
+        ("multipart/form-data; boundary=", b"--x--"),
+        ("multipart/form-data; boundary={}", b"--{}--"),
         ("multipart/form-data; boundary=x", b"no part"),
         ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\nv\r\n--x--\r\n"),
         ("multipart/form-data; boundary=x", b"--x\r\nname without colon\r\n\r\n"),
@@ -93,6 +116,39 @@ async def test_a_malformed_form_is_refused(api: httpx.AsyncClient, media_type: s
     error_of(answer, 400, "malformed_body")
 
 
+def part(name: bytes, content: bytes, headers: bytes = b"") -> bytes:
+    return b'--x\r\nContent-Disposition: form-data; name="' + name + b'"' + headers + b"\r\n\r\n" + content + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        part(b"name", b"\xff"),
+        part(b"name", b"\xed\xa0\x80"),
+        part(b"na\xffme", b"value"),
+        part(b"credentials_file", b"\xff", b'; filename="key.json"'),
+    ],
+    ids=range(4),
+)
+async def test_a_form_that_is_not_utf_8_is_refused(api: httpx.AsyncClient, odd: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    answer = await api.post("/connectors/gcs", content=odd + b"--x--", headers=headers)
+    assert "not UTF-8" in error_of(answer, 400, "malformed_body")["message"]
+
+
+@pytest.mark.parametrize("charset", ["latin-1", "utf-7", "utf-16", "unicode_escape", "undefined", "rot13", "x" * 99])
+async def test_a_form_is_utf_8_whatever_charset_it_names(api: httpx.AsyncClient, charset: str) -> None:
+    parts = {**gcs_form(), "credentials_file": service_account(), "name": "Ärchiv \\ud800"}
+    content = b"".join(part(name.encode(), text.encode()) for name, text in parts.items()) + b"--x--"
+    for media_type in (
+        "multipart/form-data; charset={}; boundary=x",
+        'multipart/form-data; boundary="x"; charset="{}"',
+    ):
+        headers = {"Content-Type": media_type.format(charset)}
+        answer = await api.post("/connectors/gcs", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["name"]) == (201, parts["name"])
+
+
 async def test_a_form_that_repeats_a_field_is_refused_by_that_fields_rule(api: httpx.AsyncClient) -> None:
     answer = await api.post("/connectors/gcs", data=gcs_form(name=["a", "b"]), files=gcs_file(service_account()))
     assert "name: must be a string" in error_of(answer, 422, "validation_error")["message"]
@@ -101,8 +157,8 @@ async def test_a_form_that_repeats_a_field_is_refused_by_that_fields_rule(api: h
 @pytest.mark.parametrize("as_file", [True, False])
 async def test_a_gcs_key_of_more_than_64_kib_is_too_large(api: httpx.AsyncClient, *, as_file: bool) -> None:
     key = service_account(padding="x" * 64 * 1024)
-    part: Any = gcs_file(key)["credentials_file"] if as_file else (None, key)
-    answer = await api.post("/connectors/gcs", data=gcs_form(), files={"credentials_file": part})
+    sent: Any = gcs_file(key)["credentials_file"] if as_file else (None, key)
+    answer = await api.post("/connectors/gcs", data=gcs_form(), files={"credentials_file": sent})
     error = error_of(answer, 413, "body_too_large")
     assert "64 KiB" in error["message"]
 
@@ -147,8 +203,8 @@ JSON_VALUES = st.recursive(
 @given(content=st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()), form=st.booleans())
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 async def test_no_body_is_a_defect(api: httpx.AsyncClient, content: bytes, *, form: bool) -> None:
-    part = b"--x\r\nContent-Disposition: form-data; name=name\r\n\r\n" + content + b"\r\n--x--\r\n"
+    whole = part(b"name", content) + b"--x--\r\n"
     media_type = "multipart/form-data; boundary=x" if form else "application/json"
     path = "/connectors/gcs" if form else "/connectors/s3"
-    answer = await api.post(path, content=part if form else content, headers={"Content-Type": media_type})
+    answer = await api.post(path, content=whole if form else content, headers={"Content-Type": media_type})
     assert answer.status_code in (400, 422)

@@ -21,8 +21,8 @@ from mcp_server.operations import CreateS3Connector, ListConnectors
 from mcp_server.redaction import scrub_active
 from mcp_server.resources import Connector
 from mcp_server.settings import Settings
-from tests.embedded.bodies import Json, api_key, s3_body, settings_in
-from tests.embedded.calling import calling, error_of
+from tests.embedded.bodies import Json, s3_body, settings_in
+from tests.embedded.calling import calling, error_of, headers_of
 
 pytestmark = pytest.mark.anyio
 
@@ -125,7 +125,8 @@ async def exchange(service: Service, scope: Json, *received: Message) -> list[Me
 async def test_a_caller_who_goes_away_while_sending_is_no_defect(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
-    headers = [(b"host", b"localhost"), (b"x-api-key", api_key().encode()), (b"content-length", b"9")]
+    key = (await headers_of(service))["X-API-Key"]
+    headers = [(b"host", b"localhost"), (b"x-api-key", key.encode()), (b"content-length", b"9")]
     scope: Json = {"type": "http", "method": "POST", "query_string": b"", "headers": headers}
     incomplete: Message = {"type": "http.request", "body": b"{", "more_body": True}
     sent = await exchange(service, scope, incomplete, {"type": "http.disconnect"})

@@ -6,18 +6,20 @@ import base64
 import json
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import pytest
 
 from mcp_server.embedded.service import Service
-from tests.embedded.bodies import Json, azure_body, gcs_file, gcs_form, s3_body, service_account, settings_in
+from mcp_server.settings import Settings
+from tests.embedded.bodies import Json, azure_body, gcs_file, gcs_form, s3_body, service_account
 from tests.embedded.calling import LOCAL, calling
 from tests.emulators.http_server import Asked, Reply, serving
+from tests.emulators.postgresql import Postgresql
 
 pytestmark = pytest.mark.anyio
 
@@ -30,6 +32,7 @@ def spellings() -> Iterator[bytes]:
     """The canary as it is, as URLs spell it, and the middle of its base64 at every offset."""
     yield CANARY.encode()
     yield quote(CANARY, safe="").encode()
+    yield CANARY.encode().hex().encode()  # as pg_dump writes bytes
     for offset in range(3):
         yield base64.b64encode(b"\0" * offset + CANARY.encode())[4:-4]
 
@@ -81,22 +84,36 @@ async def everything(api: httpx.AsyncClient) -> list[httpx.Response]:
     return answers
 
 
+def everything_kept(data_dir: Path, url: str | None, request: pytest.FixtureRequest) -> dict[str, bytes]:
+    """The files of the data folder, and what is in the database that is none of them."""
+    kept = contents(data_dir) if data_dir.exists() else {}
+    if url is not None:
+        cluster: Postgresql = request.getfixturevalue("postgresql")
+        kept["dump"] = cluster.dump(urlsplit(url).path[1:])
+    return kept
+
+
 async def test_the_canary_is_in_no_answer_no_log_line_and_no_file(
-    data_dir: Path, caplog: pytest.LogCaptureFixture
+    data_dir: Path,
+    database_flags: dict[str, str],
+    settings_with: Callable[..., Settings],
+    caplog: pytest.LogCaptureFixture,
+    request: pytest.FixtureRequest,
 ) -> None:
+    url = database_flags.get("database_url")
     caplog.set_level(logging.DEBUG)
     with serving(echo) as storage:
         endpoints = dict.fromkeys(("s3_endpoint", "gcs_endpoint", "azure_endpoint", "gcs_token_uri"), storage.url)
-        settings = settings_in(data_dir, **endpoints, azure_authority_host=storage.url)
+        settings = settings_with(**endpoints, azure_authority_host=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             answers = await everything(api)
-            files = contents(data_dir)
+            kept = everything_kept(data_dir, url, request)
     assert {answer.status_code for answer in answers} >= {200, 201, 400, 404, 422, 502}
     for answer in answers:
         assert_clean(f"{answer.status_code} {answer.text}", answer.content + str(answer.headers).encode())
-    assert {"connectors.db", "connectors.db-wal", "encryption.key"} <= set(files)
-    for name, content in (*files.items(), *contents(data_dir).items()):
+    assert {"dump"} if url else {"connectors.db", "connectors.db-wal", "encryption.key"} <= set(kept)
+    for name, content in (*kept.items(), *everything_kept(data_dir, url, request).items()):
         assert_clean(name, content)
     lines = [line for record in caplog.records if LOCAL not in (line := record.getMessage())]
-    assert any("sealed_credentials" in line for line in lines)
+    assert url or any("sealed_credentials" in line for line in lines)  # SQLite's driver logs what it does
     assert_clean("log", "\n".join(lines).encode())

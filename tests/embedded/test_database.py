@@ -1,34 +1,31 @@
-"""The database file: private, versioned, shared between processes, and refused when it is not ours."""
+"""Transactions, as the service uses them, on either database: whole or not at all, cancelled, failed."""
 
 from __future__ import annotations
 
-import os
-import sqlite3
-from collections.abc import Callable, Generator
-from contextlib import aclosing, closing, contextmanager
-from pathlib import Path
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 
 import anyio
 import httpx
 import pytest
-from sqlalchemy import Connection, Engine, event, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
-from mcp_server.embedded import database as database_room
-from mcp_server.embedded.database import DATABASE_FILE, LOCAL_TENANT, MIGRATIONS, Database
+from mcp_server.embedded.database import Database, lock_tenant
 from mcp_server.embedded.service import Service
-from mcp_server.embedded.tables import keyed_requests, tenants
-from mcp_server.errors import ConfigurationError
+from mcp_server.embedded.tables import LOCAL_TENANT, connectors, keyed_requests, tenants
 from mcp_server.settings import Settings
-from tests.embedded.bodies import encryption_key, s3_body, settings_in
-from tests.embedded.calling import calling
+from tests.embedded.bodies import azure_body, gcs_file, gcs_form, s3_body, service_account
+from tests.embedded.calling import calling, error_of
 
 pytestmark = pytest.mark.anyio
 
 
-async def pragma(database: Database, name: str) -> object:
-    async with database.reading() as connection:
-        return (await connection.exec_driver_sql(f"PRAGMA {name}")).scalar_one()
+@pytest.fixture
+async def database(settings: Settings) -> AsyncGenerator[Database]:
+    async with aclosing(await Database.open(settings)) as database:
+        yield database
 
 
 async def tenant_ids(database: Database) -> list[str]:
@@ -36,110 +33,16 @@ async def tenant_ids(database: Database) -> list[str]:
         return list(await connection.scalars(select(tenants.c.tenant_id)))
 
 
-def modes_in(folder: Path) -> dict[str, int]:
-    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-
-
-def put_file(data_dir: Path, content: bytes) -> None:
-    data_dir.mkdir()
-    (data_dir / DATABASE_FILE).write_bytes(content)
-
-
-@contextmanager
-def held(data_dir: Path) -> Generator[sqlite3.Connection]:
-    """Another program's connection, which has the write lock."""
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        yield other
-
-
-@contextmanager
-def at_begin(number: int, act: Callable[[], object]) -> Generator[None]:
-    """Does something when the nth transaction from now is about to ask for its lock."""
-    begun: list[Connection] = []
-
-    def listener(connection: Connection) -> None:
-        begun.append(connection)
-        if len(begun) == number:
-            act()
-
-    event.listen(Engine, "begin", listener)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "begin", listener)
-
-
-async def refusal(settings: Settings) -> ConfigurationError:
-    with pytest.raises(ConfigurationError) as caught:
-        await Database.open(settings)
-    return caught.value
-
-
-async def test_a_new_file_has_the_current_schema_the_local_tenant_and_the_pragmas(settings: Settings) -> None:
-    async with aclosing(await Database.open(settings)) as database:
-        names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "user_version")
-        values = [await pragma(database, name) for name in names]
-        assert values == ["wal", 1, 1, database_room.BUSY_MILLISECONDS, len(MIGRATIONS)]
-        assert await tenant_ids(database) == [LOCAL_TENANT]
-
-
-async def test_the_file_opens_again(settings: Settings) -> None:
+async def test_the_database_opens_again_and_has_the_local_tenant(settings: Settings) -> None:
     for _ in range(2):
         async with aclosing(await Database.open(settings)) as database:
             assert await tenant_ids(database) == [LOCAL_TENANT]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="POSIX modes")
-async def test_the_file_its_log_and_its_folder_are_private(settings: Settings, data_dir: Path) -> None:
-    async with aclosing(await Database.open(settings)) as database:
-        await tenant_ids(database)
-        modes = modes_in(data_dir)
-    assert modes == dict.fromkeys((DATABASE_FILE, f"{DATABASE_FILE}-shm", f"{DATABASE_FILE}-wal"), 0o600)
-    assert modes_in(data_dir.parent)[data_dir.name] == 0o700
-
-
-async def test_a_database_of_the_operators_needs_no_data_folder(tmp_path: Path, data_dir: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'elsewhere' / 'mine.db'}"
-    settings = settings_in(data_dir, database_url=url, encryption_key=encryption_key())
-    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
-        assert (await api.get("/connectors")).json() == []
-    assert (tmp_path / "elsewhere" / "mine.db").is_file()
-    assert list(modes_in(tmp_path)) == ["elsewhere"]
-
-
-async def test_a_newer_file_is_refused_with_both_versions(settings: Settings, data_dir: Path) -> None:
-    await (await Database.open(settings)).aclose()
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    refused = await refusal(settings)
-    assert f"version {len(MIGRATIONS) + 1}" in refused.message
-    assert f"up to {len(MIGRATIONS)}" in refused.message
-    assert "Update videovector-connectors" in refused.hint
-
-
-async def test_a_file_that_is_no_database_is_refused_and_stays_as_it_is(settings: Settings, data_dir: Path) -> None:
-    put_file(data_dir, b"a letter to a friend\n" * 100)
-    assert "not a database" in (await refusal(settings)).message
-    assert (data_dir / DATABASE_FILE).read_bytes() == b"a letter to a friend\n" * 100
-
-
-async def test_the_database_of_another_program_is_refused(settings: Settings, data_dir: Path) -> None:
-    put_file(data_dir, b"")
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
-        connection.execute("CREATE TABLE letters (text)")
-    assert "another program" in (await refusal(settings)).message
-
-
-async def test_a_path_that_is_a_folder_is_refused(settings: Settings, data_dir: Path) -> None:
-    (data_dir / DATABASE_FILE).mkdir(parents=True)
-    assert "cannot be used" in (await refusal(settings)).message
-
-
-async def test_rows_of_a_tenant_who_does_not_exist_are_refused(settings: Settings) -> None:
+async def test_rows_of_a_tenant_who_does_not_exist_are_refused(database: Database) -> None:
     row = {"request_digest": b"", "answer": "", "created_at": "", "idempotency_key": "key"}
-    async with aclosing(await Database.open(settings)) as database, database.writing() as connection:
-        with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError):
+        async with database.writing() as connection:
             await connection.execute(insert(keyed_requests).values(tenant_id="nobody", **row))
 
 
@@ -149,91 +52,73 @@ async def add_tenant_twice(database: Database) -> None:
             await connection.execute(insert(tenants).values(tenant_id="other"))
 
 
-async def test_an_error_undoes_the_whole_transaction(settings: Settings) -> None:
-    async with aclosing(await Database.open(settings)) as database:
-        with pytest.raises(IntegrityError):
-            await add_tenant_twice(database)
-        assert await tenant_ids(database) == [LOCAL_TENANT]
+async def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
+    with pytest.raises(IntegrityError):
+        await add_tenant_twice(database)
+    assert await tenant_ids(database) == [LOCAL_TENANT]
 
 
-async def test_a_cancelled_transaction_ends_and_the_next_one_goes_on(settings: Settings) -> None:
-    async with aclosing(await Database.open(settings)) as database:
-        for number in range(10):
-            with anyio.CancelScope() as scope:
-                async with database.writing() as connection:
-                    scope.cancel()
-                    await connection.execute(insert(tenants).values(tenant_id=f"t{number}"))
-                await anyio.lowlevel.checkpoint()
-            assert scope.cancelled_caught
-        assert len(await tenant_ids(database)) == 11
+async def test_a_cancelled_transaction_ends_and_the_next_one_goes_on(database: Database) -> None:
+    for number in range(10):
+        with anyio.CancelScope() as scope:
+            async with database.writing() as connection:
+                scope.cancel()
+                await connection.execute(insert(tenants).values(tenant_id=f"t{number}"))
+            await anyio.lowlevel.checkpoint()
+        assert scope.cancelled_caught
+    assert len(await tenant_ids(database)) == 11
 
 
-async def test_a_database_that_another_program_holds_is_an_error_worth_a_retry(
-    settings: Settings, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+async def test_who_locks_a_tenant_waits_for_the_one_who_has_it_and_then_sees_what_that_one_did(
+    database: Database,
 ) -> None:
-    monkeypatch.setattr(database_room, "LOCK_SECONDS", 0)
+    seen: list[int] = []
+
+    async def add() -> None:
+        async with database.writing() as connection:
+            await lock_tenant(connection, LOCAL_TENANT)
+            count = len((await connection.scalars(select(tenants.c.tenant_id))).all())
+            await connection.execute(insert(tenants).values(tenant_id=f"t{count}"))
+            seen.append(count)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(add)
+    assert seen == list(range(1, 21))
+
+
+async def test_the_longest_values_that_are_taken_are_stored(api: httpx.AsyncClient) -> None:
+    long = {"name": "\U0001f600" * 100, "export_base_path": "é" * 512, "scopes": ["export"]}
+    project = f"{'a' * 100}:{'b' * 30}"
+    key = {"Idempotency-Key": "~" * 255}
+    answers = [
+        await api.post("/connectors/s3", json=s3_body(**long, bucket="b" * 63, region=f"us-{'a' * 27}-1"), headers=key),
+        await api.post("/connectors/azure", json=azure_body(**long, storage_account="s" * 24, container="c" * 63)),
+        await api.post(
+            "/connectors/gcs",
+            data=gcs_form(**long, bucket=".".join(["b" * 55] * 3 + ["b" * 54]), gcp_project_id=project),
+            files=gcs_file(service_account()),
+        ),
+    ]
+    assert [answer.status_code for answer in answers] == [201] * 3, [answer.text for answer in answers]
+
+
+async def test_a_database_without_its_tables_is_an_error_for_its_operator_and_no_defect(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
-        with held(data_dir):
-            refused = await api.post("/connectors/s3", json=s3_body())
-            assert refused.status_code == 503
-            assert refused.json()["error"]["code"] == "database_unavailable"
-            assert refused.json()["error"]["details"]["retryable"] is True
-            assert (await api.get("/connectors")).status_code == 200
-        assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
+        async with aclosing(await Database.open(settings)) as database, database.writing() as connection:
+            await connection.run_sync(connectors.drop)
+        answer = await api.get("/connectors")
+    error = error_of(answer, 503, "database_unusable" if settings.database_url else "database_unavailable")
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert record.getMessage().startswith(f"{error['request_id']}: the database failed: ")
+    assert ("UndefinedTableError 42P01" if settings.database_url else "no such table") in record.getMessage()
 
 
-async def test_reading_goes_on_while_another_process_writes(api: httpx.AsyncClient, data_dir: Path) -> None:
-    with held(data_dir):
-        assert (await api.get("/connectors")).json() == []
-
-
-async def test_a_write_waits_for_another_process_to_end_its_own(api: httpx.AsyncClient, data_dir: Path) -> None:
-    with held(data_dir) as other, at_begin(2, lambda: other.execute("COMMIT")):
-        assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
-
-
-async def test_a_create_that_is_cancelled_while_it_waits_ends_at_once_and_is_not_written(
-    api: httpx.AsyncClient, data_dir: Path
-) -> None:
-    start = anyio.current_time()
-    with held(data_dir), anyio.CancelScope() as scope, at_begin(1, scope.cancel):
-        await api.post("/connectors/s3", json=s3_body())
-    assert scope.cancelled_caught
-    assert anyio.current_time() - start < 5
-    assert (await api.get("/connectors")).json() == []
-
-
-async def test_a_create_that_is_cancelled_just_before_it_gets_the_lock_is_not_written(api: httpx.AsyncClient) -> None:
-    with anyio.CancelScope() as scope, at_begin(1, scope.cancel):
-        await api.post("/connectors/s3", json=s3_body())
-    assert scope.cancelled_caught
-    assert (await api.get("/connectors")).json() == []
-    assert (await api.post("/connectors/s3", json=s3_body())).status_code == 201
-
-
-async def test_an_opening_that_is_cancelled_while_it_waits_ends_at_once_and_makes_no_tables(
-    settings: Settings, data_dir: Path
-) -> None:
-    put_file(data_dir, b"")
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
-    start = anyio.current_time()
-    with held(data_dir), anyio.CancelScope() as scope, at_begin(2, scope.cancel):
-        await Database.open(settings)
-    assert scope.cancelled_caught
-    assert anyio.current_time() - start < 5
-    with closing(sqlite3.connect(data_dir / DATABASE_FILE)) as connection:
-        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
-
-
-async def test_a_new_file_that_another_program_holds_is_worth_a_retry(
-    settings: Settings, data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database_room, "LOCK_SECONDS", 0)
-    put_file(data_dir, b"")
-    with held(data_dir):
-        refused = await refusal(settings)
-    assert (refused.code, refused.retryable) == ("database_unavailable", True)
-    assert "held by another program" in refused.message
-    async with aclosing(await Database.open(settings)) as database:
-        assert await tenant_ids(database) == [LOCAL_TENANT]
+async def test_closing_leaves_no_connection_behind(settings_with: Callable[..., Settings]) -> None:
+    for _ in range(3):
+        async with aclosing(await Database.open(settings_with())) as database, anyio.create_task_group() as tasks:
+            for _ in range(20):
+                tasks.start_soon(tenant_ids, database)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from contextlib import ExitStack, aclosing
+from collections.abc import Callable
+from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,16 +19,15 @@ from mcp_server.embedded.service import Service
 from mcp_server.embedded.tables import keyed_requests
 from mcp_server.settings import Settings
 from tests.embedded.bodies import (
-    Json,
     azure_body,
     encryption_key,
     gcs_file,
     gcs_form,
     s3_body,
     service_account,
-    settings_in,
 )
-from tests.embedded.calling import calling
+from tests.embedded.calling import calling, headers_of
+from tests.embedded.racing import racing
 from tests.emulators.http_server import Reply, serving
 
 pytestmark = pytest.mark.anyio
@@ -125,47 +123,54 @@ async def test_a_malformed_key_is_refused(api: httpx.AsyncClient, key: str) -> N
     assert refused.json()["error"]["details"]["fields"][0]["field"] == "idempotency_key"
 
 
-async def test_concurrent_requests_with_one_key_make_one_connector(api: httpx.AsyncClient) -> None:
-    body, ids = s3_body(), set[str]()
+async def test_of_two_hundred_concurrent_requests_with_one_key_one_is_done(api: httpx.AsyncClient) -> None:
+    body, answers = s3_body(), list[httpx.Response]()
 
     async def create() -> None:
-        ids.add((await api.post("/connectors/s3", json=body, headers=KEY)).json()["connector_id"])
+        answers.append(await api.post("/connectors/s3", json=body, headers=KEY))
 
     async with anyio.create_task_group() as tasks:
-        for _ in range(25):
+        for _ in range(200):
             tasks.start_soon(create)
-    assert [connector["connector_id"] for connector in (await api.get("/connectors")).json()] == list(ids)
+    assert {(answer.status_code, answer.content) for answer in answers} == {(201, answers[0].content)}
+    assert ["Idempotency-Replayed" in answer.headers for answer in answers].count(False) == 1
+    assert (await api.get("/connectors")).json() == [answers[0].json()]
 
 
-def answers_of_processes(job: Json) -> list[Json]:
-    """What several processes answer to the job, which they get when all of them are ready."""
-    command = [sys.executable, "-m", "tests.embedded.creating_process"]
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+async def test_tenants_with_the_same_key_get_their_own_at_the_same_time(service: Service) -> None:
+    made: dict[str, set[str]] = {tenant: set() for tenant in ("one", "two")}
+    body = s3_body()
+    async with calling(service, authenticate=True) as api, anyio.create_task_group() as tasks:
+
+        async def create(tenant: str, headers: dict[str, str]) -> None:
+            made[tenant].add(
+                (await api.post("/connectors/s3", json=body, headers=headers | KEY)).json()["connector_id"]
             )
-            for _ in range(4)
-        ]
-        assert [process.stdout.readline() for process in processes if process.stdout] == ["ready\n"] * 4
-        for process in processes:
-            assert process.stdin
-            process.stdin.write(json.dumps(job) + "\n")
-            process.stdin.flush()
-        return [json.loads(process.communicate()[0]) for process in processes]
+
+        for tenant in made:
+            headers = await headers_of(service, tenant=tenant)
+            for _ in range(20):
+                tasks.start_soon(create, tenant, headers)
+    assert [len(ids) for ids in made.values()] == [1, 1]
+    assert made["one"] != made["two"]
 
 
-async def test_processes_that_start_at_once_on_one_folder_agree_on_key_database_and_connectors(data_dir: Path) -> None:
-    answers = answers_of_processes(
-        {"data_dir": str(data_dir), "body": s3_body(), "keys": [f"key-{number}" for number in range(20)]}
+async def test_processes_that_start_at_once_agree_on_key_database_and_connectors(
+    data_dir: Path, database_flags: dict[str, str], settings: Settings
+) -> None:
+    keys = [f"key-{number}" for number in range(20)]
+    answers = racing(
+        "creating_process", {"data_dir": str(data_dir), "flags": database_flags, "body": s3_body(), "keys": keys}
     )
     assert answers[1:] == answers[:-1]
-    async with aclosing(await Service.open(settings_in(data_dir))) as service, calling(service) as api:
+    async with aclosing(await Service.open(settings)) as service, calling(service) as api:
         listed = (await api.get("/connectors")).json()
     assert {connector["connector_id"] for connector in listed} == set(answers[0].values())
 
 
-async def test_a_key_is_still_known_after_a_restart_but_not_with_another_encryption_key(data_dir: Path) -> None:
+async def test_a_key_is_still_known_after_a_restart_but_not_with_another_encryption_key(
+    settings_with: Callable[..., Settings],
+) -> None:
     body = s3_body()
 
     async def post(settings: Settings) -> httpx.Response:
@@ -173,10 +178,10 @@ async def test_a_key_is_still_known_after_a_restart_but_not_with_another_encrypt
             return await api.post("/connectors/s3", json=body, headers=KEY)
 
     first_key, other_key = encryption_key(), encryption_key()
-    first = await post(settings_in(data_dir, encryption_key=first_key))
-    again = await post(settings_in(data_dir, encryption_key=first_key))
+    first = await post(settings_with(encryption_key=first_key))
+    again = await post(settings_with(encryption_key=first_key))
     assert again.content == first.content
-    refused = await post(settings_in(data_dir, encryption_key=other_key))
+    refused = await post(settings_with(encryption_key=other_key))
     assert refused.status_code == 422
     assert refused.json()["error"]["code"] == "idempotency_key_reused"
     assert "the encryption key has changed" in refused.json()["error"]["message"]
@@ -194,10 +199,12 @@ async def test_answers_older_than_thirty_days_are_forgotten(api: httpx.AsyncClie
     assert (await api.post("/connectors/s3", json=s3_body(), headers=KEY)).status_code == 201
 
 
-async def test_a_test_is_done_once_for_a_key_even_when_asked_for_at_once(data_dir: Path) -> None:
+async def test_a_test_is_done_once_for_a_key_even_when_asked_for_at_once(
+    settings_with: Callable[..., Settings],
+) -> None:
     answers: list[httpx.Response] = []
     with serving(lambda _: Reply(403, b"<Error><Code>AccessDenied</Code></Error>")) as storage:
-        settings = settings_in(data_dir, s3_endpoint=storage.url)
+        settings = settings_with(s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             path = f"/connectors/{(await api.post('/connectors/s3', json=s3_body())).json()['connector_id']}/test"
 

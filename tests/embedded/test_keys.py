@@ -165,9 +165,33 @@ def test_the_operators_key_comes_before_the_files(data_dir: Path) -> None:
     assert keys == (base64.b64decode(given), base64.b64decode(filed))
 
 
-def test_with_the_operators_key_no_file_is_made(data_dir: Path) -> None:
-    assert len(encryption_keys(settings_in(data_dir, encryption_key=encryption_key()))) == 1
+def test_the_operators_ring_comes_first_then_the_operators_key_then_the_files(data_dir: Path) -> None:
+    newest, newer, given, filed = (encryption_key() for _ in range(4))
+    write_keys(data_dir, filed)
+    keys = encryption_keys(settings_in(data_dir, encryption_keys=f"{newest}, {newer}", encryption_key=given))
+    assert keys == tuple(base64.b64decode(key) for key in (newest, newer, given, filed))
+
+
+@pytest.mark.parametrize("setting", ["encryption_key", "encryption_keys"])
+def test_with_the_operators_key_no_file_is_made(data_dir: Path, setting: str) -> None:
+    assert len(encryption_keys(settings_in(data_dir, **{setting: encryption_key()}))) == 1
     assert not data_dir.exists()
+
+
+def test_a_folder_that_may_not_be_looked_into_has_no_file(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "exists", _not_permitted)
+    assert len(encryption_keys(settings_in(data_dir, encryption_key=encryption_key()))) == 1
+
+
+def test_for_postgresql_no_file_is_made_but_one_that_is_there_counts(data_dir: Path) -> None:
+    settings = settings_in(data_dir, database_url="postgresql://user@host/database")
+    with pytest.raises(ConfigurationError, match="VIDEOVECTOR_ENCRYPTION_KEYS") as caught:
+        encryption_keys(settings)
+    assert caught.value.code == "encryption_key_missing"
+    assert not data_dir.exists()
+    filed = encryption_key()
+    write_keys(data_dir, filed)
+    assert encryption_keys(settings) == (base64.b64decode(filed),)
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

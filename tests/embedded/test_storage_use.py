@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from contextlib import aclosing
-from pathlib import Path
 
 import anyio
 import pytest
 
 from mcp_server.embedded.service import Service
+from mcp_server.settings import Settings
 from tests.embedded.bodies import (
     Json,
     encryption_key,
     s3_body,
-    settings_in,
     without,
 )
 from tests.embedded.calling import calling, created
@@ -27,9 +26,9 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 DENIED = Reply(403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
 
 
-async def test_a_failed_test_is_an_answer_and_sets_the_status(data_dir: Path) -> None:
+async def test_a_failed_test_is_an_answer_and_sets_the_status(settings_with: Callable[..., Settings]) -> None:
     with serving(lambda _: DENIED) as storage:
-        settings = settings_in(data_dir, s3_endpoint=storage.url)
+        settings = settings_with(s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             before = await created(api)
             path = f"/connectors/{before['connector_id']}"
@@ -57,11 +56,11 @@ async def test_a_failed_test_is_an_answer_and_sets_the_status(data_dir: Path) ->
     ],
 )
 async def test_after_a_change_of_what_was_tested_the_connector_is_untested(
-    data_dir: Path, changes: Json, status: str
+    settings_with: Callable[..., Settings], changes: Json, status: str
 ) -> None:
     changes = without(changes, "bucket", "region")
     with serving(lambda _: DENIED) as storage:
-        settings = settings_in(data_dir, s3_endpoint=storage.url)
+        settings = settings_with(s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             path = f"/connectors/{(await created(api))['connector_id']}"
             await api.post(f"{path}/test")
@@ -77,7 +76,9 @@ async def test_after_a_change_of_what_was_tested_the_connector_is_untested(
     [without(s3_body(), "bucket", "region", "name"), {"scopes": ["export"]}, {"export_base_path": "exports"}],
     ids=["credentials", "scopes", "export_base_path"],
 )
-async def test_a_test_says_nothing_about_access_that_was_changed_meanwhile(data_dir: Path, new: Json) -> None:
+async def test_a_test_says_nothing_about_access_that_was_changed_meanwhile(
+    settings_with: Callable[..., Settings], new: Json
+) -> None:
     rotated: list[Callable[[], object]] = []
 
     def rotate_meanwhile(_: Asked) -> Reply:
@@ -85,7 +86,7 @@ async def test_a_test_says_nothing_about_access_that_was_changed_meanwhile(data_
         return DENIED
 
     with serving(rotate_meanwhile) as storage, anyio.from_thread.start_blocking_portal() as elsewhere:
-        settings = settings_in(data_dir, s3_endpoint=storage.url)
+        settings = settings_with(s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             path = f"/connectors/{(await created(api))['connector_id']}"
 
@@ -108,10 +109,10 @@ async def test_a_test_says_nothing_about_access_that_was_changed_meanwhile(data_
     ],
 )
 async def test_a_storage_that_fails_a_browse_is_an_error_with_its_cause(
-    data_dir: Path, reply: Reply, status: int, *, retryable: bool
+    settings_with: Callable[..., Settings], reply: Reply, status: int, *, retryable: bool
 ) -> None:
     with serving(lambda _: reply) as storage:
-        settings = settings_in(data_dir, s3_endpoint=storage.url)
+        settings = settings_with(s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             path = f"/connectors/{(await created(api))['connector_id']}/browse"
             answer = await api.post(path, json={})
@@ -123,14 +124,14 @@ async def test_a_storage_that_fails_a_browse_is_an_error_with_its_cause(
 
 
 async def test_without_the_encryption_key_a_connector_can_be_seen_renewed_and_deleted_but_not_used(
-    data_dir: Path,
+    settings_with: Callable[..., Settings],
 ) -> None:
-    settings = settings_in(data_dir, encryption_key=encryption_key())
+    settings = settings_with(encryption_key=encryption_key())
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
         connector = await created(api)
     path = f"/connectors/{connector['connector_id']}"
     with serving(lambda _: DENIED) as storage:
-        settings = settings_in(data_dir, encryption_key=encryption_key(), s3_endpoint=storage.url)
+        settings = settings_with(encryption_key=encryption_key(), s3_endpoint=storage.url)
         async with aclosing(await Service.open(settings)) as service, calling(service) as api:
             for refused in (await api.post(f"{path}/test"), await api.post(f"{path}/browse", json={})):
                 error = refused.json()["error"]

@@ -76,3 +76,22 @@ def test_a_digest_is_recognized_by_its_key_and_content_alone() -> None:
     assert not Vault([new]).recognizes(digest, b"content")
     assert [Vault(keys).can_compare(digest) for keys in ([new, old], [new])] == [True, False]
     assert Vault([new]).digest(b"content") != digest
+
+
+def test_the_same_credentials_are_known_under_any_seal_and_what_cannot_be_opened_is_the_same_as_nothing() -> None:
+    old, new = a_key(), a_key()
+    vault = Vault([new, old])
+    sealed, older = vault.seal(CREDENTIALS, "local", "conn_1"), Vault([old]).seal(CREDENTIALS, "local", "conn_1")
+    other = vault.seal({**CREDENTIALS, "aws_access_key_id": "other"}, "local", "conn_1")
+    lost = Vault([a_key()]).seal(CREDENTIALS, "local", "conn_1")
+    found = [vault.is_same(sealed, each, "local", "conn_1") for each in (sealed, older, other, lost)]
+    assert found == [True, True, False, False]
+
+
+def test_an_api_key_is_known_by_one_digest_for_each_key_of_the_ring_newest_first() -> None:
+    old, new = a_key(), a_key()
+    digests = Vault([new, old]).api_key_digests("key")
+    assert digests == (*Vault([new]).api_key_digests("key"), *Vault([old]).api_key_digests("key"))
+    assert digests[0].startswith(Vault([new]).key_id)
+    assert Vault([new]).digest(b"key") not in digests
+    assert set(digests).isdisjoint(Vault([new, old]).api_key_digests("another"))

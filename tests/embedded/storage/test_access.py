@@ -95,8 +95,10 @@ async def test_a_probe_that_may_have_been_written_is_deleted() -> None:
 
 async def test_a_check_that_is_cancelled_after_the_write_deletes_its_probe() -> None:
     shelf = Shelf(slow={"write"})
-    with anyio.move_on_after(0.02):
-        await check_access(shelf, ["export"], None)
+    async with anyio.create_task_group() as checking:
+        checking.start_soon(check_access, shelf, ["export"], None)
+        await anyio.wait_all_tasks_blocked()
+        checking.cancel_scope.cancel()
     assert shelf.attempts == ["write", "delete"]
     assert shelf.contents == {}
 

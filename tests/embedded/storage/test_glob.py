@@ -166,6 +166,6 @@ def test_a_bracket_that_is_not_closed_is_refused_and_not_taken_for_text(pattern:
 )
 def test_no_pattern_takes_long_on_a_long_key(pattern: str, key: str) -> None:
     glob = read_glob(pattern)
-    start = time.perf_counter()
+    start = time.thread_time()
     assert not glob.matches(key)
-    assert time.perf_counter() - start < 0.5
+    assert time.thread_time() - start < 0.5
