@@ -6,158 +6,97 @@ model: this room is read before a server answers `initialize`.
 
 from __future__ import annotations
 
-import base64
 import os
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, cast
 
+from mcp_server import setting_rules as rules
 from mcp_server.errors import ConfigurationError
-from mcp_server.redaction import Secret, reveal_text
+from mcp_server.redaction import Secret
+from mcp_server.setting_rules import RuleBroken
 
 DEFAULT_BASE_URL = "https://api.vectormethods.com/api/v2"
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
-ENCRYPTION_KEY_BYTES = 32
 ALIASES: Mapping[str, str] = {"api_key": "VIDEO_VECTOR_API_KEY", "base_url": "VIDEO_VECTOR_BASE_URL"}
 APPLICATION = "videovector-connectors"
 
 
-class RuleBroken(ValueError):
-    """A text is not what its setting wants; the message completes "must be"."""
+def _row(group: str, description: str, parse: Callable[[str], object], default: Any = None) -> Any:
+    return field(default=default, metadata={"group": group, "description": description, "parse": parse})
 
 
-def _api_key(text: str) -> Secret:
-    if not re.fullmatch("[!-~]{8,4096}", text.strip()):
-        raise RuleBroken("8 or more printable ASCII characters without blanks")
-    return Secret(text.strip())
-
-
-def _http_url(text: str) -> str:
-    url = text.strip().rstrip("/")
-    if (
-        not re.fullmatch("https?://[!-~]+", url)
-        or re.search("[@?#\\\\]|//xn--[:/]?$|xn--[./:]", url)
-        or not _has_host(url)
-    ):
-        raise RuleBroken("an http:// or https:// URL in ASCII without user, query and fragment")
-    return url
-
-
-def _has_host(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _url_for_keys(text: str) -> str:
-    url = _http_url(text)
-    if url.startswith("http:") and urlsplit(url).hostname not in LOOPBACK_HOSTS:
-        raise RuleBroken("https:// (plain http only to this machine: the API key would travel in clear)")
-    return url
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch("[0-9]{1,9}", text.strip()) or not low <= int(text) <= high:
-            raise RuleBroken(f"a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _path(text: str) -> Path:
-    try:
-        if text.isprintable():
-            return Path(text).expanduser()
-    except RuntimeError:  # the home of somebody who is not known here
-        pass
-    raise RuleBroken("the path of a file or folder")
-
-
-def _certificates(text: str) -> Path:
-    import ssl
-
-    path = _path(text)
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except (OSError, ssl.SSLError):
-        raise RuleBroken("the path of a PEM file with certificates") from None
-    return path
-
-
-def _sqlite_url(text: str) -> str:
-    url = text.strip()
-    if not re.fullmatch(r"sqlite(\+aiosqlite)?:///[^?#]+", url) or url.endswith(":memory:"):
-        raise RuleBroken("sqlite:///PATH with the path of a file")
-    return "sqlite+aiosqlite:" + url.partition(":")[2]
-
-
-def encryption_key_bytes(key: Secret) -> bytes:
-    """The 32 bytes of an encryption key in base64, standard or URL-safe.
-
-    Raises ValueError when it is not that.
-    """
-    text = reveal_text(key).rstrip("=").replace("-", "+").replace("_", "/")
-    raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
-    if len(raw) != ENCRYPTION_KEY_BYTES:
-        raise ValueError
-    return raw
-
-
-def _encryption_key(text: str) -> Secret:
-    key = Secret(text.strip())
-    try:
-        encryption_key_bytes(key)
-    except ValueError:
-        raise RuleBroken("32 random bytes in base64 (44 characters)") from None
-    return key
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        word = text.strip().lower()
-        if word not in words:
-            raise RuleBroken(" or ".join(words))
-        return word
-
-    return parse
-
-
-def _row(description: str, parse: Callable[[str], object], default: Any = None) -> Any:
-    return field(default=default, metadata={"description": description, "parse": parse})
+_api = partial(_row, "the API")
+_tools = partial(_row, "tools")
+_server = partial(_row, "HTTP server")
+_callers = partial(_row, "who may call it")
+_embedded = partial(_row, "embedded API")
+_storage = partial(_row, "storage")
+_YES_OR_NO = rules.one_of("no", "yes")
 
 
 @dataclass(frozen=True)
 class Settings:
     """All settings; `environment_name` and `flag_name` say how each is given. None: not set."""
 
-    api_key: Secret | None = _row("Key of the API; without it the embedded one serves", _api_key)
-    base_url: str = _row("Base URL of the VideoVector API", _url_for_keys, DEFAULT_BASE_URL)
-    timeout: int = _row("Milliseconds to wait for an API answer (60000)", _whole(100, 600_000), 60_000)
-    max_retries: int = _row("Retries of a call that may be repeated (3)", _whole(0, 10), 3)
-    data_dir: Path | None = _row("Folder of the database and its key", _path)
-    database_url: str | None = _row("sqlite:///PATH; default: in the data folder", _sqlite_url)
-    encryption_key: Secret | None = _row("32 bytes in base64 that seal credentials", _encryption_key)
-    s3_endpoint: str | None = _row("S3-compatible endpoint instead of AWS", _http_url)
-    gcs_endpoint: str | None = _row("Endpoint instead of Google Cloud Storage", _http_url)
-    azure_endpoint: str | None = _row("Endpoint instead of Azure Blob Storage", _http_url)
-    azure_authority_host: str | None = _row("Token authority instead of Entra ID", _http_url)
-    gcs_token_uri: str | None = _row("Token endpoint instead of Google's", _http_url)
-    ca_file: Path | None = _row("PEM file of further certificate authorities", _certificates)
-    credentials_file: Path | None = _row("TOML file of named credentials", _path)
-    inline_secrets: str = _row("Secrets as tool arguments: allow (default) or deny", _one_of("allow", "deny"), "allow")
-    open_browser: str = _row("Open credential pages here: yes or no (default)", _one_of("no", "yes"), "no")
+    api_key: Secret | None = _api("Key of the API; no key and no URL: the embedded API", rules.api_key)
+    base_url: str | None = _api("Base URL of the API; default: VideoVector's", rules.url_for_keys)
+    timeout: int = _api("Milliseconds to wait for an API answer (60000)", rules.whole(100, 600_000), 60_000)
+    max_retries: int = _api("Retries of a call that may be repeated (3)", rules.whole(0, 10), 3)
+    upstream_limit: int = _api("Calls to the API at a time, a process (100)", rules.whole(1, 10_000), 100)
+    ca_file: Path | None = _api("PEM file of further certificate authorities", rules.certificates)
+    credentials_file: Path | None = _tools("TOML file of named credentials", rules.file_path)
+    inline_secrets: str = _tools(
+        "Secrets as tool arguments: allow (default) or deny", rules.one_of("allow", "deny"), "allow"
+    )
+    open_browser: str = _tools("Open credential pages here: yes or no (default)", _YES_OR_NO, "no")
+    read_only: str = _tools("Only tools that change nothing: yes or no (default)", _YES_OR_NO, "no")
+    tools: tuple[str, ...] = _tools("Only these tools, by name, with commas", rules.several(rules.name), ())
+    exclude_tools: tuple[str, ...] = _tools("All tools but these", rules.several(rules.name), ())
+    transport: str = _server("stdio (default), http or sse", rules.one_of("stdio", "http", "sse"), "stdio")
+    host: str = _server("Address to listen on (127.0.0.1)", rules.host, "127.0.0.1")
+    port: int | None = _server("Port to listen on (8080; of the command api: 8787)", rules.whole(0, 65_535))
+    path: str = _server("Where Streamable HTTP is served (/mcp)", rules.url_path, "/mcp")
+    public_url: str | None = _server("URL by which clients reach this server, without path", rules.origin)
+    workers: int = _server("Processes that serve (1)", rules.whole(1, 64), 1)
+    stateful: str = _server("Sessions for older clients: yes or no (default)", _YES_OR_NO, "no")
+    tls_cert: Path | None = _server("PEM file of this server's certificate chain", rules.file_path)
+    tls_key: Path | None = _server("PEM file of its private key", rules.file_path)
+    auth: str | None = _callers("Who may call: api-key, oauth or none", rules.one_of("api-key", "oauth", "none"))
+    oauth_issuer: str | None = _callers("OpenID issuer whose tokens are accepted", rules.issuer)
+    oauth_audience: str | None = _callers("Audience that a token must name", rules.word)
+    allowed_origins: tuple[str, ...] = _callers(
+        "Sites whose pages may call, with commas", rules.several(rules.origin), ()
+    )
+    rate_limit: int = _callers("Calls a minute of one caller, a process; 0: any (600)", rules.whole(0, 1_000_000), 600)
+    data_dir: Path | None = _embedded("Folder of the embedded API's database and key", rules.file_path)
+    database_url: str | Secret | None = _embedded(
+        "sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DB", rules.database_url
+    )
+    encryption_key: Secret | None = _embedded("32 bytes in base64 that seal credentials", rules.encryption_key)
+    encryption_keys: tuple[Secret, ...] = _embedded("Several such keys, newest first", rules.encryption_keys, ())
+    s3_endpoint: str | None = _storage("S3-compatible endpoint instead of AWS", rules.http_url)
+    gcs_endpoint: str | None = _storage("Endpoint instead of Google Cloud Storage", rules.http_url)
+    azure_endpoint: str | None = _storage("Endpoint instead of Azure Blob Storage", rules.http_url)
+    azure_authority_host: str | None = _storage("Token authority instead of Entra ID", rules.http_url)
+    gcs_token_uri: str | None = _storage("Token endpoint instead of Google's", rules.http_url)
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is, when it is not the embedded one."""
+        return self.base_url or DEFAULT_BASE_URL
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the API is the one inside of this package."""
+        return self.api_key is None and self.base_url is None
 
     @property
     def secrets(self) -> dict[str, str]:
         """The secrets among the settings, in clear, and the setting of each: for keeping them out of texts."""
-        given = {name: getattr(self, name) for name in SECRET_SETTINGS}
-        return {reveal_text(value): name for name, value in given.items() if value is not None}
+        return {part: name for name in SECRET_SETTINGS for part in _secret_parts(getattr(self, name))}
 
     @property
     def data_folder(self) -> Path:
@@ -179,13 +118,27 @@ class Settings:
 
 
 DESCRIPTIONS: Mapping[str, str] = {row.name: row.metadata["description"] for row in fields(Settings)}
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    group: tuple(row.name for row in fields(Settings) if row.metadata["group"] == group)
+    for group in dict.fromkeys(row.metadata["group"] for row in fields(Settings))
+}
+"""The settings under the headings by which a reader looks for them."""
 _PARSERS: Mapping[str, Callable[[str], object]] = {row.name: row.metadata["parse"] for row in fields(Settings)}
-SECRET_SETTINGS = tuple(row.name for row in fields(Settings) if str(row.type).startswith("Secret"))
+SECRET_SETTINGS = tuple(row.name for row in fields(Settings) if "Secret" in str(row.type))
 SWITCHES: Mapping[str, tuple[str, str]] = {
     "inline_secrets": ("--no-inline-secrets", "deny"),
     "open_browser": ("--open-browser", "yes"),
+    "read_only": ("--read-only", "yes"),
+    "stateful": ("--stateful", "yes"),
 }
 """Flags that stand alone, and the text that each stands for."""
+
+
+def _secret_parts(value: object) -> Iterator[str]:
+    """What must not be seen of a setting's value: of a secret, of several, of none."""
+    for each in cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,):
+        if isinstance(each, Secret):
+            yield from each.parts()
 
 
 def environment_name(name: str) -> str:
@@ -219,6 +172,19 @@ def _as_kept(name: str) -> str:
 def variable(name: str) -> str | None:
     """What an environment variable that the operator named holds now."""
     return os.environ.get(name)
+
+
+@contextmanager
+def lasting_variable(name: str, value: str) -> Generator[None]:
+    """An environment variable of this process and of those that it starts meanwhile."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
 
 
 def _given(name: str, flags: Mapping[str, str | None], environment: Mapping[str, str]) -> tuple[str, str] | None:
