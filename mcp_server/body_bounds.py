@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
+import anyio
+from anyio.lowlevel import checkpoint
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
@@ -25,5 +28,22 @@ def bounded(receive: Receive, limit: int, refusal: Callable[[], Exception]) -> R
         if received > limit:
             raise refusal()
         return message
+
+    return receive_within
+
+
+def within(receive: Receive, seconds: float, refusal: Callable[[], Exception]) -> Receive:
+    """Receives as `receive` does, until the body is whole; not whole after so many seconds, it raises the refusal."""
+    deadline = anyio.current_time() + seconds
+    is_whole = False
+
+    async def receive_within() -> Message:
+        nonlocal is_whole
+        with anyio.move_on_after(math.inf if is_whole else deadline - anyio.current_time()):
+            message = await receive()
+            is_whole = not message.get("more_body", False)
+            return message
+        await checkpoint()
+        raise refusal()
 
     return receive_within

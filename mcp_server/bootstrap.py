@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from mcp_server.errors import ConfigurationError
-
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
@@ -32,70 +30,58 @@ async def open_api(settings: Settings, *, authenticate: bool) -> AsyncGenerator[
     """
     from mcp_server.embedded.app import create_app
     from mcp_server.embedded.service import Service
+    from mcp_server.origins import Origins
 
     async with aclosing(await Service.open(settings)) as service:
-        yield create_app(service, authenticate=authenticate)
+        yield create_app(service, authenticate=authenticate, origins=Origins.of(settings))
+
+
+def _ignored(_: int) -> None:
+    """Nobody wants to know the status of an answer."""
 
 
 @asynccontextmanager
-async def open_client(settings: Settings) -> AsyncGenerator[VideoVector]:
-    """A client of the configured API: the real one when there is an API key, else the embedded one in this process."""
-    import httpx
+async def open_client(
+    settings: Settings, *, for_callers: bool = False, seen: Callable[[int], object] = _ignored
+) -> AsyncGenerator[VideoVector]:
+    """A client of the configured API: of the embedded one in this process when neither key nor URL is set.
 
+    `for_callers` makes that one ask for keys too. `seen` is told the HTTP status of every answer, 0 for none.
+    """
     from mcp_server.client import VideoVector
     from mcp_server.tls import tls_context
 
-    seconds = settings.timeout / 1000
-    if settings.api_key is not None:
+    if not settings.is_embedded:
         async with VideoVector(
             api_key=settings.api_key,
-            base_url=settings.base_url,
-            timeout=seconds,
+            base_url=settings.api_url,
+            timeout=settings.timeout / 1000,
             max_retries=settings.max_retries,
+            max_concurrent=settings.upstream_limit,
             verify=tls_context(settings, trust_env=True),
+            seen=seen,
         ) as client:
             yield client
         return
-    async with open_api(settings, authenticate=False) as app:
-        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-        base_url = "http://localhost/api/v2"
-        async with VideoVector(base_url=base_url, timeout=seconds, max_retries=0, transport=transport) as client:
-            yield client
+    async with open_api(settings, authenticate=for_callers) as app, _embedded(settings, app, seen) as client:
+        yield client
 
 
-async def serve_api(settings: Settings, host: str, port: int, announce: Callable[[str], object]) -> None:
-    """Serve the embedded API over HTTP until the process is told to end; port 0 takes a free one.
+def _embedded(settings: Settings, app: Starlette, seen: Callable[[int], object]) -> VideoVector:
+    """A client of an API in this process."""
+    import httpx
 
-    Raises ConfigurationError when the port cannot be had.
-    """
-    import signal
-    import socket
+    from mcp_server.client import VideoVector
 
-    import uvicorn
-
-    try:
-        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        raise ConfigurationError(f"--port: cannot listen on {host} port {port}: {error}") from None
-    with listener:
-        async with open_api(settings, authenticate=True) as app:
-            config = uvicorn.Config(
-                app,
-                access_log=False,
-                server_header=False,
-                log_config=None,
-                lifespan="off",
-                timeout_graceful_shutdown=10,
-            )
-            where = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/api/v2"
-            announce(f"Connectors API on {where} (any key of the form sk_live_ and 48 hex digits)")
-            # uvicorn ends on SIGTERM by itself and then raises it again, when the files are still to be closed.
-            signal.signal(signal.SIGTERM, _already_ending)
-            await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def _already_ending(*_: object) -> None:
-    """Nothing is left to do for the signal."""
+    return VideoVector(
+        base_url="http://localhost/api/v2",
+        timeout=settings.timeout / 1000,
+        max_retries=0,
+        max_concurrent=settings.upstream_limit,
+        transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+        seen=seen,
+        probe="/ready",
+    )
 
 
 def verify_credentials(settings: Settings) -> None:
@@ -105,20 +91,26 @@ def verify_credentials(settings: Settings) -> None:
     CredentialBook.of(settings).verify()
 
 
-def backing(settings: Settings, ask: Ask, desk: Desk) -> Backing:
-    """What the tools of a server with these settings stand on."""
+def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
+    """What the tools of a server with these settings stand on; without a desk no page can be shown.
+
+    Raises ConfigurationError for tools that there are not.
+    """
+    from mcp_server.authority import Authority
     from mcp_server.credentials.book import CredentialBook
     from mcp_server.errands import Site
     from mcp_server.intake import Intake
     from mcp_server.reception import Reception
     from mcp_server.tools import Backing
 
-    destination = settings.base_url if settings.api_key else "the Connectors API on this computer, which seals it"
+    destination = "the Connectors API on this computer, which seals it" if settings.is_embedded else settings.api_url
     book = CredentialBook.of(settings)
+    opened = settings.open_browser == "yes"
     return Backing(
         Site(ask, settings.secrets, destination),
-        Intake(book, inline=settings.inline_secrets == "allow"),
-        Reception(desk, open_browser=settings.open_browser == "yes", withheld=book.environment_variables),
+        Intake(book, inline=settings.inline_secrets == "allow", pages=desk is not None),
+        Reception(desk, open_browser=opened, withheld=book.environment_variables) if desk else None,
+        Authority.of(settings),
     )
 
 

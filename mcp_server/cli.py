@@ -6,19 +6,19 @@ import argparse
 import difflib
 import gc
 import json
-import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from functools import partial
+from functools import cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NoReturn
 
 from mcp_server import __version__
 from mcp_server.errors import ConfigurationError
-from mcp_server.redaction import guarding, scrub_active
-from mcp_server.settings import DESCRIPTIONS, LOOPBACK_HOSTS, SWITCHES, Settings, flag_name, load
+from mcp_server.logs import log_to_stderr
+from mcp_server.redaction import guarding
+from mcp_server.settings import DESCRIPTIONS, GROUPS, SWITCHES, Settings, flag_name, load
 
 if TYPE_CHECKING:
     from mcp_server.demo import Step
@@ -28,29 +28,16 @@ INTERRUPTED = 130
 Command = Callable[[Settings, argparse.Namespace], int]
 
 
-class ScrubbedFormatter(logging.Formatter):
-    """Formats log records without the secrets that are in use at that moment."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """The line and its traceback, scrubbed."""
-        return scrub_active(super().format(record))
-
-
 class _Parser(argparse.ArgumentParser):
-    """One screen of help for all commands, made from the tables; errors as ConfigurationError."""
+    """One help for all commands, made from the tables; errors as ConfigurationError."""
 
     def format_help(self) -> str:
-        commands = [f"  {name or '(none)':12}{text}" for name, (text, _) in COMMANDS.items()]
-        flags = [f"  {flag_name(name):23}{description}" for name, description in DESCRIPTIONS.items()]
-        return "\n".join(
-            [
-                f"usage: videovector-connectors [command] [settings]     (version {__version__})",
-                *commands,
-                "settings, also from the environment (VIDEOVECTOR_API_KEY, and so on):",
-                *flags,
-                "  -h, --help; --version\n",
-            ]
-        )
+        lines = [f"usage: videovector-connectors [command] [settings]     (version {__version__})"]
+        lines += [f"  {name or '(none)':12}{text}" for name, (text, _) in COMMANDS.items()]
+        lines += ["  -h, --help; --version", "settings, also from the environment (VIDEOVECTOR_API_KEY, and so on):"]
+        for group, names in GROUPS.items():
+            lines += [f"{group}:", *(f"  {flag_name(name):23}{DESCRIPTIONS[name]}" for name in names)]
+        return "\n".join([*lines, ""])
 
     def error(self, message: str) -> NoReturn:
         raise ConfigurationError(f"{message} (see --help)")
@@ -63,8 +50,8 @@ def run(arguments: Sequence[str]) -> int:
         given: Mapping[str, str] = vars(options)
         settings = load({name: given[name] for name in DESCRIPTIONS if name in given})
         _, command = COMMANDS[options.command or ""]
-        _log_to_stderr()
-        if command is not _stdio:
+        log_to_stderr()
+        if command is not _server:
             signal.signal(signal.SIGTERM, _interrupt)
         with guarding(settings.secrets):
             return command(settings, options)
@@ -93,9 +80,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", parser_class=_Parser)
     add_command = partial(commands.add_parser, parents=[flags], allow_abbrev=False, exit_on_error=False)
     add_command("demo")
-    api = add_command("api")
-    api.add_argument("--host", default="127.0.0.1")
-    api.add_argument("--port", type=int, default=8787)
+    add_command("api")
+    api_key = add_command("api-key")
+    api_key.add_argument("action")
+    api_key.add_argument("name", nargs="?", default="")
+    api_key.add_argument("--scope", action="append", default=[])
+    api_key.add_argument("--tenant", default="local")
+    add_command("db").add_argument("action")
     credentials = add_command("credentials")
     credentials.add_argument("action")
     credentials.add_argument("name", nargs="?", default="")
@@ -121,31 +112,33 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(ScrubbedFormatter("%(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-
-
 def _interrupt(*_: object) -> None:
     signal.raise_signal(signal.SIGINT)
+
+
+def _server(settings: Settings, options: argparse.Namespace) -> int:
+    return (_stdio if settings.transport == "stdio" else _http)(settings, options)
 
 
 def _stdio(settings: Settings, _: argparse.Namespace) -> int:
     import anyio
 
     from mcp_server import bootstrap, transports
+    from mcp_server.authority import Authority
     from mcp_server.credentials.listener import open_desk
+    from mcp_server.telemetry import export_traces
 
     async def serve() -> None:
         client = bootstrap.LazyClient(settings)
         async with aclosing(client), open_desk() as desk:
-            await transports.serve_stdio(
-                transports.build_server(partial(bootstrap.backing, settings, client.ask, desk))
-            )
+            backing = cache(partial(bootstrap.backing, settings, client.ask, desk))
+            await transports.serve_stdio(transports.build_server(backing))
 
     if settings.credentials_file is not None:
         bootstrap.verify_credentials(settings)
+    if settings.tools or settings.exclude_tools:
+        Authority.of(settings)
+    export_traces()
     gc.enable()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
@@ -155,15 +148,60 @@ def _stdio(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-def _api(settings: Settings, options: argparse.Namespace) -> int:
+def _http(settings: Settings, _: argparse.Namespace) -> int:
+    from mcp_server import hosting
+
+    gc.enable()
+    hosting.serve_mcp(settings, partial(print, file=sys.stderr, flush=True))
+    return 0
+
+
+def _api(settings: Settings, _: argparse.Namespace) -> int:
+    from mcp_server import hosting
+
+    gc.enable()
+    hosting.serve_connectors_api(settings, partial(print, flush=True))
+    return 0
+
+
+def _api_key(settings: Settings, options: argparse.Namespace) -> int:
+    from mcp_server.embedded import administration
+
+    def needed() -> str:
+        if not options.name:
+            raise ConfigurationError(f"api-key {options.action}: needs a name")
+        return str(options.name)
+
+    acts: Mapping[str, Callable[[], AsyncIterator[str]]] = {
+        "create": lambda: administration.create_api_key(settings, needed(), options.scope, options.tenant),
+        "list": lambda: administration.list_api_keys(settings),
+        "revoke": lambda: administration.revoke_api_key(settings, needed()),
+    }
+    return _printed("api-key", acts, options.action)
+
+
+def _database(settings: Settings, options: argparse.Namespace) -> int:
+    from mcp_server.embedded import administration
+
+    acts: Mapping[str, Callable[[], AsyncIterator[str]]] = {
+        "upgrade": lambda: administration.upgrade_database(settings),
+        "rotate-keys": lambda: administration.rotate_keys(settings),
+    }
+    return _printed("db", acts, options.action)
+
+
+def _printed(command: str, acts: Mapping[str, Callable[[], AsyncIterator[str]]], action: str) -> int:
+    """Print the lines of one act as they come."""
     import anyio
 
-    from mcp_server import bootstrap
+    async def report() -> None:
+        async for line in acts[action]():
+            print(line, flush=True)
 
-    if options.host not in LOOPBACK_HOSTS:
-        raise ConfigurationError(f"--host: must be one of {', '.join(sorted(LOOPBACK_HOSTS))}")
+    if action not in acts:
+        raise ConfigurationError(f"{command}: must be followed by {', '.join(acts)}")
     gc.enable()
-    anyio.run(bootstrap.serve_api, settings, options.host, options.port, partial(print, flush=True))
+    anyio.run(report)
     return 0
 
 
@@ -218,9 +256,11 @@ async def _show(story: Callable[[Callable[[Step], None]], Awaitable[None]]) -> i
 
 COMMANDS: Mapping[str, tuple[str, Command]] = MappingProxyType(
     {
-        "": ("the MCP server over stdio, for a client's configuration", _stdio),
+        "": ("the MCP server: over stdio, or over HTTP with --transport", _server),
         "demo": ("create, test, browse, change and delete a connector, and show it", _demo),
-        "api": ("serve the embedded Connectors API on this machine (--host, --port)", _api),
+        "api": ("serve the embedded Connectors API over HTTP", _api),
+        "api-key": ("create NAME (--scope, --tenant), list, revoke NAME", _api_key),
+        "db": ("upgrade the API's database, or rotate-keys", _database),
         "credentials": ("add NAME (--provider, --replace), list, remove NAME, check [NAME]", _credentials),
         "schemas": ("--write or --check the tool_schemas folder", _schemas),
     }

@@ -58,10 +58,14 @@ class Draft(Generic[RequestT, AnswerT]):
 
 @dataclass(frozen=True)
 class Intake:
-    """What one server allows: names of the operator's in `book`, and secrets among the arguments with `inline`."""
+    """What one server allows: names of the operator's in `book`, secrets among the arguments with `inline`.
+
+    With `pages` the person can be asked.
+    """
 
     book: CredentialBook = field(default_factory=lambda: CredentialBook(None))
     inline: bool = True
+    pages: bool = True
 
     def names(self, operation: Operation[Any, Any]) -> dict[str, tuple[str, ...]]:
         """The names that the operator set up for the operation, by provider; only providers that have one."""
@@ -80,9 +84,9 @@ class Intake:
             return schema
         fields: Mapping[str, Any] = schema["properties"]
         properties = {name: entry for name, entry in fields.items() if self.inline or name not in SECRET_FIELDS}
-        if operation.rotates:
+        if operation.rotates and self.pages:
             properties[ROTATED] = _ROTATION
-        else:
+        elif self.pages:
             properties |= {name: _avoided(entry) for name, entry in properties.items() if name in SECRET_FIELDS}
         properties[NAMED] = {"type": "string", "description": self._allowed(operation)}
         required = [name for name in schema["required"] if name not in _credentials_in(fields)]
@@ -91,7 +95,7 @@ class Intake:
     def _arguments(self, operation: Operation[Any, Any]) -> list[str]:
         """The arguments that a caller may know of."""
         fields = [name for name in operation.request.model_fields if self.inline or name not in SECRET_FIELDS]
-        return [*fields, *([ROTATED] if operation.rotates else []), NAMED]
+        return [*fields, *([ROTATED] if operation.rotates and self.pages else []), NAMED]
 
     def _allowed(self, operation: Operation[Any, Any]) -> str:
         names = self.names(operation)
@@ -119,7 +123,12 @@ class Intake:
         if not _Given.of(operation, given).exposed:
             return ""
         instead = "pass a name as credentials" if self.names(operation) else "leave it out, to ask the person"
-        return f"The secret is now in this conversation's transcript. Next time {instead}."
+        advice = f" Next time {instead}." if self.pages or self.names(operation) else ""
+        return f"The secret is now in this conversation's transcript.{advice}"
+
+    def _refused(self, name: str) -> Violation:
+        instead = "leave it out, to ask the person, or pass credentials" if self.pages else "pass credentials"
+        return Violation(name, f"is not taken from a model here: {instead}")
 
     def draft(self, operation: Operation[RequestT, AnswerT], arguments: object) -> Draft[RequestT, AnswerT]:
         """The call's arguments, credentials apart.
@@ -130,7 +139,7 @@ class Intake:
             return Draft(operation, {}, wire.parse(operation, arguments))
         given = _Given.of(operation, cast("dict[str, object]", arguments))
         faults = list(given.misuses())
-        faults += [_refused(name) for name in given.exposed if not self.inline]
+        faults += [self._refused(name) for name in given.exposed if not self.inline]
         request: RequestT | None = None
         try:
             request = wire.parse(operation, given.arguments, known=self._arguments(operation))
@@ -195,10 +204,6 @@ def _avoided(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """The entry of a secret, with the advice to leave it out."""
     said = [entry["description"]] if "description" in entry else []
     return {**entry, "description": ". ".join([*said, _ADVICE])}
-
-
-def _refused(name: str) -> Violation:
-    return Violation(name, "is not taken from a model here: leave it out, to ask the person, or pass credentials")
 
 
 def _of_credentials(violation: Violation) -> bool:

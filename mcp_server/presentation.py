@@ -188,8 +188,14 @@ def deleted(request: DeleteConnector, deletion: Deletion) -> DeletedConnector:
 
 def _fitting(rows: Sequence[RowT]) -> list[RowT]:
     """The first rows that together stay far below what a client shows its model."""
-    sizes = accumulate(len(str(structured(row))) for row in rows)
+    sizes = accumulate(_length(row) for row in rows)
     return [row for row, size in zip(rows, sizes, strict=True) if size <= MAX_ROWS_LENGTH]
+
+
+def _length(row: BaseModel) -> int:
+    """About how many characters it is shown with; scrubbing, which costs more, is left to what is shown."""
+    text = row.model_dump_json(exclude_none=True)
+    return len(text) if all_seen(text) else len(str(_made_visible(row.model_dump(mode="json", exclude_none=True))))
 
 
 def visible(text: str) -> str:
@@ -197,6 +203,8 @@ def visible(text: str) -> str:
 
     These are the control, bidirectional, ignorable, private and unassigned ones, and every blank but the space.
     """
+    if len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable():
+        return text
     if len(text) > MAX_TEXT_LENGTH:
         text = f"{text[:MAX_TEXT_LENGTH]} (and {len(text) - MAX_TEXT_LENGTH} characters more)"
     return text if all_seen(text) else "".join(char if all_seen(char) else _escape(char) for char in text)

@@ -6,18 +6,21 @@ No I/O here, and no knowledge of operations: a secret is known by its type, and 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
-from pydantic import BaseModel, GetCoreSchemaHandler, SerializationInfo
-from pydantic_core import CoreSchema, core_schema
+from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, ValidationInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_server import credential_patterns
 from mcp_server.escapes import Reading, layers
 from mcp_server.sieve import Sieve, Span
+from mcp_server.spelling import TRIMMED, trimmed
 
 MARKER = "[redacted]"
 NAMELESS = "secret"
@@ -58,16 +61,26 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        text = core_schema.str_schema(min_length=cls.MIN_LENGTH, max_length=cls.MAX_LENGTH, strip_whitespace=True)
-        return core_schema.no_info_before_validator_function(
+        text = core_schema.str_schema(min_length=cls.MIN_LENGTH, max_length=cls.MAX_LENGTH)
+        return core_schema.with_info_before_validator_function(
             _unwrap,
-            core_schema.no_info_after_validator_function(cls, text),
+            core_schema.no_info_after_validator_function(cls._trimmed, text),
             serialization=SERIALIZED_AS_MARKER,
         )
 
+    @classmethod
+    def _trimmed(cls, text: str) -> Secret:
+        if re.fullmatch(TRIMMED, text) is None:
+            raise PydanticCustomError("name_rule", "must be without blanks at its ends")
+        return cls(text)
 
-def _unwrap(value: Any) -> Any:
-    return value.parts()[0] if isinstance(value, Secret) else value
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(schema), "format": "password", "pattern": f"^{TRIMMED}$"}
+
+
+def _unwrap(value: Any, info: ValidationInfo) -> Any:
+    return value.parts()[0] if isinstance(value, Secret) else trimmed(value, info)
 
 
 def reveal(model: BaseModel) -> dict[str, Any]:

@@ -7,17 +7,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from mcp_server.redaction import SERIALIZED_AS_MARKER, Secret
+from mcp_server.spelling import EDGE
 
 GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"
-_PEM = re.compile(r"\s*-----BEGIN (RSA )?PRIVATE KEY-----[A-Za-z0-9+/=\s]{1,16000}-----END (RSA )?PRIVATE KEY-----\s*")
+_PEM = re.compile(
+    r"[\t-\r ]*-----BEGIN (RSA )?PRIVATE KEY-----[A-Za-z0-9+/=\t-\r ]{1,16000}-----END (RSA )?PRIVATE KEY-----[\t-\r ]*"
+)
 REQUIRED_FIELDS = ("project_id", "private_key_id", "private_key", "client_email", "token_uri")
+DOCUMENT_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "required": ["type", *REQUIRED_FIELDS],
+    "properties": {
+        "type": {"const": "service_account"},
+        "project_id": {"type": "string", "pattern": EDGE},
+        "private_key_id": {"type": "string", "pattern": EDGE},
+        "private_key": {"type": "string", "format": "password", "pattern": f"^{_PEM.pattern}$"},
+        "client_email": {"type": "string", "pattern": EDGE},
+        "token_uri": {"const": GOOGLE_TOKEN_URI},
+    },
+}
+"""The key file as the object that it is; more fields may be in it."""
+MAX_DEPTH = 16
 
 
 def _invalid(rule: str) -> PydanticCustomError:
@@ -29,11 +47,27 @@ def _faults(key: Mapping[str, object]) -> Iterator[str]:
         yield "its type must be service_account (user and external-account files do not work)"
     for name in REQUIRED_FIELDS:
         value = key.get(name)
-        if not isinstance(value, str) or not value.strip():
+        if not isinstance(value, str) or not re.search(EDGE, value):
             yield f"{name} is missing"
+    if _is_deeper(key, MAX_DEPTH):
+        yield f"it is nested more than {MAX_DEPTH} deep"
     private_key = key.get("private_key")
     if isinstance(private_key, str) and not _PEM.fullmatch(private_key):
         yield "private_key must be a PEM block (BEGIN PRIVATE KEY) of at most 16 KB"
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether lists and objects are nested deeper: the text is read again, where less of the stack may be left."""
+    level: list[object] = [value]
+    for _ in range(levels):
+        level = [entry for each in level for entry in _entries(each) if isinstance(entry, dict | list)]
+    return bool(level)
+
+
+def _entries(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value)
 
 
 def _json_text(value: Any) -> str:
@@ -95,3 +129,7 @@ class ServiceAccountKey(Secret):
             json_schema_input_schema=core_schema.str_schema(),
             serialization=SERIALIZED_AS_MARKER,
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return handler(schema)

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from mcp_server import operations as op
 from mcp_server import presentation, wire
+from mcp_server.authority import Authority
 from mcp_server.elicitation import Caller, SilentCaller
 from mcp_server.errands import ConnectorErrand, Site
 from mcp_server.errors import ConnectorError
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _SEE_LOG = "Its log on stderr says where."
 DEFAULT_INTAKE = Intake()
+ALL_ALLOWED = Authority()
 UNKNOWN_CALLER = SilentCaller(None)
 ViewT = TypeVar("ViewT", bound=BaseModel)
 Result = CallToolResult | InputRequiredResult
@@ -36,11 +38,12 @@ Result = CallToolResult | InputRequiredResult
 
 @dataclass(frozen=True)
 class Backing:
-    """What the tools of one server stand on; without a reception the person cannot be asked."""
+    """What the tools stand on for one caller; without a reception the person cannot be asked."""
 
     site: Site
     intake: Intake = field(default=DEFAULT_INTAKE)
     reception: Reception | None = None
+    authority: Authority = field(default=ALL_ALLOWED)
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
         return CallToolResult(content=[TextContent(type="text", text="\n".join(filter(None, lines)))], is_error=True)
 
     async def _served(self, backing: Backing, arguments: object, caller: Caller, note: str) -> Result:
+        backing.authority.check(self.operation)
         draft = backing.intake.draft(self.operation, arguments)
         if draft.request is not None:
             return await self._answered(backing, draft.request, note)
@@ -139,4 +143,11 @@ TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
     ConnectorTool(op.BROWSE_CONNECTOR_FILES, presentation.FileListing, presentation.file_listing),
     ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, presentation.deleted),
 )
+
+
+def listed(backing: Backing) -> list[Tool]:
+    """The tools/list entries for the caller of this backing."""
+    return [tool.describe(backing.intake) for tool in TOOLS if backing.authority.allows(tool.operation)]
+
+
 TOOL_BY_NAME = {tool.operation.name: tool for tool in TOOLS}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mcp_server.operations import OPERATIONS
-from mcp_server.settings import DESCRIPTIONS, environment_name, flag_name
+from mcp_server.settings import DESCRIPTIONS, GROUPS, environment_name, flag_name
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -21,11 +21,13 @@ def tools_table() -> Iterator[str]:
 
 
 def settings_table() -> Iterator[str]:
-    """A row a setting: variable, flag, what it is."""
+    """A row a setting under the row of its heading: variable, flag, what it is."""
     yield "| variable | flag | what it is |"
     yield "| --- | --- | --- |"
-    for name, description in DESCRIPTIONS.items():
-        yield f"| `{environment_name(name)}` | `{flag_name(name)}` | {description} |"
+    for group, names in GROUPS.items():
+        yield f"| **{group[0].upper()}{group[1:]}** | | |"
+        for name in names:
+            yield f"| `{environment_name(name)}` | `{flag_name(name)}` | {DESCRIPTIONS[name]} |"
 
 
 def with_tables(text: str) -> str:

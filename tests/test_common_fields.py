@@ -141,7 +141,17 @@ def test_what_is_required_cannot_be_left_empty(field: str, unset: object) -> Non
 
 
 @pytest.mark.parametrize(
-    "secret", ["short", "       x       ", "s" * 4_097, 12_345_678, ["secret-in-a-list"], "\ud800" * 9]
+    "secret",
+    [
+        "short",
+        "       x       ",
+        "s" * 4_097,
+        12_345_678,
+        ["secret-in-a-list"],
+        "\ud800" * 9,
+        "\ufeff" + "s" * 9,
+        "s\0" * 9,
+    ],
 )
 def test_a_secret_of_wrong_length_or_type_is_refused(secret: object) -> None:
     with pytest.raises(InvalidArguments) as caught:

@@ -14,8 +14,8 @@ from mcp_server import wire
 from mcp_server.errors import InvalidArguments
 from mcp_server.operations import CREATE_GCS_CONNECTOR
 from mcp_server.redaction import MARKER, Secret, redact, reveal, reveal_text, secrets_of
-from mcp_server.service_account import REQUIRED_FIELDS, ServiceAccountKey
-from tests.materials import SERVICE_ACCOUNT, arguments, made, pem, service_account
+from mcp_server.service_account import MAX_DEPTH, REQUIRED_FIELDS, ServiceAccountKey
+from tests.materials import SERVICE_ACCOUNT, Json, arguments, made, pem, service_account
 
 CANARY = made("service account")
 
@@ -125,6 +125,20 @@ def test_a_key_with_broken_unicode_inside_is_refused_or_can_be_kept_out_of_texts
 def test_an_object_that_is_no_json_is_refused() -> None:
     _refusal(service_account(note={CANARY}))
     _refusal(service_account(note=CANARY.encode()))
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+@pytest.mark.parametrize("brackets", ["[]", '{"a":}'])
+def test_a_key_that_is_nested_deep_is_refused_as_reading_it_again_may_fail(brackets: str, *, as_text: bool) -> None:
+    def nested(levels: int) -> Json:
+        opening, closing = brackets[:-1] * levels, brackets[-1] * levels
+        return service_account(more=json.loads(f"{opening}{'7' if ':' in opening else ''}{closing}"))
+
+    def given(levels: int) -> object:
+        return json.dumps(nested(levels)) if as_text else nested(levels)
+
+    assert ServiceAccountKey.checked(given(MAX_DEPTH - 1))
+    assert f"nested more than {MAX_DEPTH} deep" in _refusal(given(MAX_DEPTH))
 
 
 # ---- what is shown -----------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ import pytest
 import videovector
 from videovector.resources import ConnectorsResource
 
+from tests.api_keys import new_key
 from tests.emulators import Emulator
-from tests.materials import API_KEY
 
 FILES = ("clips/a.mp4", "clips/b.MOV", "clips/deep/c.mp4", "clips/notes.txt", "other.mp4")
 
@@ -48,7 +48,7 @@ class Blocking:
 
 
 @contextmanager
-def sdk(kind: str, base_url: str, key: str = API_KEY) -> Generator[ConnectorsResource]:
+def sdk(kind: str, base_url: str, key: str) -> Generator[ConnectorsResource]:
     """The SDK's connectors, sync or async."""
     if kind == "sync":
         with videovector.VideoVector(api_key=key, base_url=base_url, max_retries=0) as client:
@@ -61,15 +61,24 @@ def sdk(kind: str, base_url: str, key: str = API_KEY) -> Generator[ConnectorsRes
 
 
 @pytest.fixture(scope="module")
-def base_url(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
-    data_dir = tmp_path_factory.mktemp("api") / "data"
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api") / "data"
+
+
+@pytest.fixture(scope="module")
+def base_url(emulator: Emulator, data_dir: Path) -> Generator[str]:
     with serving({**emulator.settings, "VIDEOVECTOR_DATA_DIR": str(data_dir)}) as url:
         yield url
 
 
+@pytest.fixture(scope="module")
+def key(base_url: str, data_dir: Path, provider: str) -> str:
+    return new_key(data_dir, provider, "--scope", "admin")
+
+
 @pytest.fixture(params=["sync", "async"])
-def connectors(request: pytest.FixtureRequest, base_url: str) -> Generator[ConnectorsResource]:
-    with sdk(request.param, base_url) as resource:
+def connectors(request: pytest.FixtureRequest, base_url: str, key: str) -> Generator[ConnectorsResource]:
+    with sdk(request.param, base_url, key) as resource:
         yield resource
 
 
@@ -169,6 +178,7 @@ def test_a_key_file_is_read_from_its_path(gcs_emulator: Any, tmp_path: Path) -> 
     path = tmp_path / "key.json"
     path.write_text(json.dumps(arguments.pop("credentials_json")), encoding="utf-8")
     environment = {**gcs_emulator.settings, "VIDEOVECTOR_DATA_DIR": str(tmp_path / "data")}
-    with serving(environment) as url, sdk("sync", url) as connectors:
+    key = new_key(tmp_path / "data", "reader", "--scope", "read", "--scope", "write")
+    with serving(environment) as url, sdk("sync", url, key) as connectors:
         made = connectors.create_gcs(**arguments, credentials_file=path)
         assert connectors.test(made.connector_id).success
