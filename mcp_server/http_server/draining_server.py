@@ -85,9 +85,9 @@ class DrainingServer(uvicorn.Server):
 
     def _leave_connections(self) -> None:
         """Idle ones are closed, the others with their answer."""
-        for connection in list(self.server_state.connections):
-            if not connection.transport.is_closing():
-                connection.shutdown()
+        opened = [each for each in self.server_state.connections if not each.transport.is_closing()]
+        for connection in opened:
+            connection.shutdown()
 
     async def _cut(self) -> None:
         """Event streams hear that their client is gone; calls that took too long get no answer."""

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at pro
 OWN_KEY = unknown_key()
 VALIDATE, CONNECTORS = "/auth/validate", "/connectors"
 CALL: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_connectors"}}
-SECONDS = 30
+SECONDS = 60
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -74,7 +74,7 @@ def call(served: Served, key: str | None = None) -> httpx.Response:
 
 def figure(served: Served, name: str) -> float:
     """What any of its processes says of all of them."""
-    text = httpx.get(f"{served.url}/metrics", trust_env=False).text
+    text = httpx.get(f"{served.url}/metrics", trust_env=False, timeout=SECONDS).text
     return next((float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name + " ")), 0)
 
 
@@ -110,7 +110,7 @@ def test_no_process_shows_a_secret(served: Served, api: StubApi) -> None:
 
 def test_it_is_ready_while_the_api_answers(served: Served, api: StubApi) -> None:
     def ready() -> int:
-        return httpx.get(f"{served.url}/ready", trust_env=False).status_code
+        return httpx.get(f"{served.url}/ready", trust_env=False, timeout=SECONDS).status_code
 
     assert ready() == 200
     api.status = 500
@@ -179,7 +179,7 @@ def test_the_api_answers_a_call_whose_beginning_came_before_the_end(tmp_path: Pa
             head = ["POST /api/v2/connectors/s3 HTTP/1.1", f"Host: {host}", "Content-Type: application/json"]
             stream.sendall("\r\n".join([*head, f"X-API-Key: {unknown_key()}", "Content-Length: 2", "", "{"]).encode())
             # Its head is read before the answer to a request that came later.
-            assert httpx.get(f"{served.url}/health", trust_env=False).status_code == 200
+            assert httpx.get(f"{served.url}/health", trust_env=False, timeout=SECONDS).status_code == 200
             served.process.terminate()
             until(lambda: not connects(served.url), "connections are still taken")
             time.sleep(1)

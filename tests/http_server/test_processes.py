@@ -119,7 +119,7 @@ def small(folder: Path, workers: int, how: str = "serves", seconds: float = 20, 
 
 
 def pid_that_answers(url: str) -> int:
-    return int(httpx.get(f"{url}/pid", trust_env=False).text)
+    return int(httpx.get(f"{url}/pid", trust_env=False, timeout=SECONDS).text)
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def test_told_to_end_it_answers_what_it_accepted_and_leaves_nothing(
 
 def connects(url: str) -> bool:
     try:
-        httpx.get(f"{url}/pid", trust_env=False)
+        httpx.get(f"{url}/pid", trust_env=False, timeout=SECONDS)
     except httpx.TransportError:
         return False
     return True
