@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import anyio
@@ -39,7 +38,9 @@ def within(receive: Receive, seconds: float, refusal: Callable[[], Exception]) -
 
     async def receive_within() -> Message:
         nonlocal is_whole
-        with anyio.move_on_after(math.inf if is_whole else deadline - anyio.current_time()):
+        if is_whole:
+            return await receive()
+        with anyio.move_on_after(deadline - anyio.current_time()):
             message = await receive()
             is_whole = not message.get("more_body", False)
             return message

@@ -12,4 +12,4 @@ _IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe0
 
 def all_seen(text: str) -> bool:
     """Whether every character of the text can be seen; of the blanks only the space can."""
-    return text.isprintable() and not _IGNORABLE.search(text)
+    return text.isprintable() and (text.isascii() or not _IGNORABLE.search(text))

@@ -1,7 +1,8 @@
 """HTTP connections to one API: each is used by one request at a time, the one that was used last first.
 
 A pool of httpx looks at all of its connections for every request, and gives one of them to several requests that begin
-together: with 64 requests at a time that costs more than all else. So each client here has one connection.
+together: with 64 requests at a time that costs more than all else. So each transport here has one connection. There is
+no client of httpx around them: redirects, cookies and the credentials of a .netrc are not wanted.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -24,23 +25,18 @@ IDLE_SECONDS = 4.0
 _CONNECT_SECONDS = 10.0
 
 
-class _Kept(httpx.AsyncBaseTransport):
-    """Somebody's transport, which the clients that use it do not close."""
-
-    def __init__(self, transport: httpx.AsyncBaseTransport) -> None:
-        self._transport = transport
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._transport.handle_async_request(request)
-
-
-async def _without_location(response: httpx.Response) -> None:
-    """A redirect is not followed, so that it does not matter whether its target can be read."""
-    response.headers.pop("Location", None)
+def _proxy_to(url: str) -> str | None:
+    """The proxy that the environment names for it: none for this machine, which a proxy would not reach."""
+    parts = urlsplit(url)
+    if parts.hostname in LOOPBACK_HOSTS or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    named = getproxies()
+    proxy = named.get(parts.scheme) or named.get("all")
+    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 class Connections:
-    """Clients with one connection each; there are as many as there were requests at a time in the last seconds."""
+    """Transports with one connection each; there are as many as there were requests at a time in the last seconds."""
 
     def __init__(
         self,
@@ -50,52 +46,55 @@ class Connections:
         verify: ssl.SSLContext | bool,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        # A proxy of the environment is for other hosts: it must not get what is for this machine.
-        self._trust_env = urlsplit(base_url).hostname not in LOOPBACK_HOSTS
-        self._verify = verify if transport else httpx.create_ssl_context(verify, trust_env=self._trust_env)
-        self._timeout = httpx.Timeout(None, connect=min(timeout / 2, _CONNECT_SECONDS))
+        is_elsewhere = urlsplit(base_url).hostname not in LOOPBACK_HOSTS
+        self._verify = verify if transport else httpx.create_ssl_context(verify, trust_env=is_elsewhere)
+        self._timeout = httpx.Timeout(None, connect=min(timeout / 2, _CONNECT_SECONDS)).as_dict()
+        self._proxy = None if transport else _proxy_to(base_url)
         self._transport = transport
-        self._all: set[httpx.AsyncClient] = set()
-        self._idle: deque[tuple[float, httpx.AsyncClient]] = deque()
+        self._all: set[httpx.AsyncBaseTransport] = set()
+        self._idle: deque[tuple[float, httpx.AsyncBaseTransport]] = deque()
         self._closed = False
 
     @asynccontextmanager
-    async def one(self) -> AsyncGenerator[httpx.AsyncClient]:
-        """A client that nobody else uses meanwhile. It bounds no time but that of connecting."""
-        await self._close_forgotten()
-        client = self._idle.pop()[1] if self._idle else self._open()
-        try:
-            yield client
-        finally:
-            self._idle.append((time.monotonic(), client))
+    async def response(self, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
+        """The response to the request, its body not read, from a connection that nobody else uses meanwhile.
 
-    def _open(self) -> httpx.AsyncClient:
+        It bounds no time but that of connecting.
+        """
+        await self._close_forgotten()
+        transport = self._idle.pop()[1] if self._idle else self._open()
+        request.extensions = {"timeout": self._timeout}
+        try:
+            response = await transport.handle_async_request(request)
+            try:
+                yield response
+            finally:
+                await response.aclose()
+        finally:
+            self._idle.append((time.monotonic(), transport))
+
+    def _open(self) -> httpx.AsyncBaseTransport:
         if self._closed:
             raise RuntimeError("The client is closed.")
-        client = httpx.AsyncClient(
-            verify=self._verify,
-            trust_env=self._trust_env,
-            transport=self._transport and _Kept(self._transport),
-            timeout=self._timeout,
-            limits=httpx.Limits(keepalive_expiry=IDLE_SECONDS),
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            event_hooks={"response": [_without_location]},
+        transport = self._transport or httpx.AsyncHTTPTransport(
+            verify=self._verify, limits=httpx.Limits(keepalive_expiry=IDLE_SECONDS), proxy=self._proxy
         )
-        self._all.add(client)
-        return client
+        self._all.add(transport)
+        return transport
 
     async def _close_forgotten(self) -> None:
         """Close those that were idle for long; the server will have closed their connections, or will soon."""
         while self._idle and self._idle[0][0] < time.monotonic() - IDLE_SECONDS:
-            _, client = self._idle.popleft()
-            self._all.discard(client)
-            await client.aclose()
+            _, transport = self._idle.popleft()
+            if transport is not self._transport:
+                self._all.discard(transport)
+                await transport.aclose()
 
     async def aclose(self) -> None:
         """Close all connections, also those in use."""
         self._closed = True
         self._idle.clear()
-        for client in [*self._all]:
-            await client.aclose()
         if self._transport is not None:
-            await self._transport.aclose()
+            self._all.add(self._transport)
+        for transport in [*self._all]:
+            await transport.aclose()

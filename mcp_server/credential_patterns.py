@@ -10,6 +10,8 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 
 Judge = Callable[[bytes], bool]
 
@@ -66,10 +68,7 @@ class Pattern:
 
     def spans(self, octets: bytes, lowered: bytes) -> Iterator[tuple[int, int, str]]:
         """From, to, name of each."""
-        text = lowered if self.any_case else octets
-        if self.clue not in text:
-            return
-        for found in self.expression.finditer(text):
+        for found in self.expression.finditer(lowered if self.any_case else octets):
             group = found.lastgroup or 0
             start, end = found.span(group)
             if (_any if str(group).startswith("echo") else self.judge)(octets[start:end]):
@@ -98,22 +97,22 @@ _VALUE = (
 _FIELDS = {
     "aws_secret_access_key": ("secret", rb"secret[_-]?access[_-]?key"),
     "secret_key": ("secret", rb"secret[_-]?key"),
-    "client_secret": ("client", rb"client[_-]?secret"),
-    "private_key": ("private", rb"private[_-]?key"),
-    "password": ("passw", rb"passw(?:or)?d"),
-    "passphrase": ("passphrase", rb"passphrase"),
+    "client_secret": ("secret", rb"client[_-]?secret"),
+    "private_key": ("key", rb"private[_-]?key"),
+    "password": ("pass", rb"passw(?:or)?d"),
+    "passphrase": ("pass", rb"passphrase"),
     "pwd": ("pwd", rb"pwd(?<![a-z]pwd)"),
-    "api_key": ("api", rb"api[_-]?key"),
-    "session_token": ("session", rb"session[_-]?token"),
-    "security_token": ("security", rb"security[_-]?token"),
-    "access_token": ("access", rb"access[_-]?token"),
-    "refresh_token": ("refresh", rb"refresh[_-]?token"),
-    "id_token": ("id", rb"id[_-]?token"),
-    "auth_token": ("auth", rb"auth[_-]?token"),
-    "sas_token": ("sas", rb"sas[_-]?token"),
-    "account_key": ("account", rb"account[_-]?key"),
-    "storage_key": ("storage", rb"storage[_-]?key"),
-    "shared_access_key": ("shared", rb"shared[_-]?access[_-]?key"),
+    "api_key": ("key", rb"api[_-]?key"),
+    "session_token": ("token", rb"session[_-]?token"),
+    "security_token": ("token", rb"security[_-]?token"),
+    "access_token": ("token", rb"access[_-]?token"),
+    "refresh_token": ("token", rb"refresh[_-]?token"),
+    "id_token": ("token", rb"id[_-]?token"),
+    "auth_token": ("token", rb"auth[_-]?token"),
+    "sas_token": ("token", rb"sas[_-]?token"),
+    "account_key": ("key", rb"account[_-]?key"),
+    "storage_key": ("key", rb"storage[_-]?key"),
+    "shared_access_key": ("key", rb"shared[_-]?access[_-]?key"),
     "connection_string": ("connection", rb"connection[_-]?string"),
     "secret": ("secret", rb"secret(?<![a-z:]secret)"),
 }
@@ -153,11 +152,14 @@ PATTERNS = (
     ),
     _beside("sas_signature", "sig=", rb"sig=(?<![a-z0-9_]sig=)(?P<value>[a-z0-9%+/=_-]{20,})"),
     _beside(
-        "sas_signature", "shared", rb"shared[_-]?access[_-]?signature" + _IS + rb"(?P<value>[^\s\"'<>;]{8,})", _signed
+        "sas_signature",
+        "signature",
+        rb"shared[_-]?access[_-]?signature" + _IS + rb"(?P<value>[^\s\"'<>;]{8,})",
+        _signed,
     ),
-    _beside("signature", "x-amz-signature", rb"x-amz-signature" + _IS + rb"(?P<value>[0-9a-f]{32,})"),
-    _beside("signature", "x-goog-signature", rb"x-goog-signature" + _IS + rb"(?P<value>[0-9a-f]{32,})"),
-    _beside("signature", "signature=", rb"signature=(?<=[?&;, ]signature=)(?P<value>[a-z0-9%+/=_-]{20,})"),
+    _beside("signature", "signature", rb"x-amz-signature" + _IS + rb"(?P<value>[0-9a-f]{32,})"),
+    _beside("signature", "signature", rb"x-goog-signature" + _IS + rb"(?P<value>[0-9a-f]{32,})"),
+    _beside("signature", "signature", rb"signature=(?<=[?&;, ]signature=)(?P<value>[a-z0-9%+/=_-]{20,})"),
     _beside("password", "://", rb"://[^/\s:@\"'<>]{0,64}:(?P<value>[^/\s@\"'<>]{3,256})@", _opaque),
     _beside(
         "secret",
@@ -168,8 +170,20 @@ PATTERNS = (
 )  # fmt: skip
 
 
+def _by_clue(*, any_case: bool) -> tuple[tuple[bytes, tuple[Pattern, ...]], ...]:
+    patterns = sorted((each for each in PATTERNS if each.any_case == any_case), key=attrgetter("clue"))
+    return tuple((clue, tuple(group)) for clue, group in groupby(patterns, attrgetter("clue")))
+
+
+_EXACT = _by_clue(any_case=False)
+_ANY_CASE = _by_clue(any_case=True)
+
+
 def spans(octets: bytes) -> Iterator[tuple[int, int, str]]:
     """From, to and name of all that any pattern finds. Linear in the octets."""
     lowered = octets.lower()
-    for pattern in PATTERNS:
-        yield from pattern.spans(octets, lowered)
+    for text, table in ((octets, _EXACT), (lowered, _ANY_CASE)):
+        for clue, patterns in table:
+            if clue in text:
+                for pattern in patterns:
+                    yield from pattern.spans(octets, lowered)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel
@@ -72,6 +73,11 @@ class Site:
     ask: Ask
     own_secrets: Mapping[str, str] = field(repr=False)
     destination: str
+
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """Of our own secrets; kept, because making it takes longer than most texts take it."""
+        return Scrubber(self.own_secrets)
 
 
 @dataclass(eq=False, repr=False)

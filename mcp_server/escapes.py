@@ -111,10 +111,15 @@ class Replaced(Reading):
         return self._before.span(self._places.start(start), self._places.end(end))
 
 
+def _has_any(octets: bytes) -> bool:
+    """Whether an escape can be in them; that none can is sooner seen than found by the expression."""
+    return b"\\" in octets or b"%" in octets or b"&" in octets
+
+
 def layers(reading: Reading) -> Iterator[Reading]:
     """The reading, and up to four more, in each of which one more layer of escapes is undone."""
     yield reading
-    for _ in range(MAX_LAYERS):
+    for _ in range(MAX_LAYERS if _has_any(reading.octets) else 0):
         deeper = Replaced(reading, _ESCAPE, _meaning)
         if deeper.octets == reading.octets:
             return
@@ -124,6 +129,6 @@ def layers(reading: Reading) -> Iterator[Reading]:
 
 def joined_layers(reading: Reading) -> Iterator[Reading]:
     """The same of the reading with its lines joined, as text and as YAML, if an escape is broken by a line's end."""
-    if _BROKEN.search(reading.octets):
+    if _has_any(reading.octets) and _BROKEN.search(reading.octets):
         for fold in _FOLDS:
             yield from layers(Replaced(reading, fold, _nothing))

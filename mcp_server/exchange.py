@@ -6,16 +6,15 @@ Whose key travels is said with each message; no key is kept here.
 from __future__ import annotations
 
 import math
+import random
 import ssl
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import anyio
 import httpx
-import tenacity
 
 from mcp_server import __version__
 from mcp_server.connections import Connections
@@ -28,38 +27,25 @@ MAX_PAUSE_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 KNOWN_SECONDS = 1.0
 REPEATED_STATUS = frozenset({429, 500, 502, 503, 504})
-_BACKOFF = tenacity.wait_random_exponential(multiplier=0.5, max=8)
+_FIRST_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
 _CONNECTION_ERRORS = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
 _NO_CONNECTION = (httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol, UnicodeError)
 """The last: a host name that cannot be one, such as with a part of more than 63 characters."""
 
-_HEADERS = {
-    "Accept": "application/json",
-    "Accept-Encoding": ACCEPTED_ENCODING,
-    "User-Agent": f"videovector-connectors/{__version__}",
-}
+_HEADERS = (
+    (b"Accept", b"application/json"),
+    (b"Accept-Encoding", ACCEPTED_ENCODING.encode()),
+    (b"User-Agent", f"videovector-connectors/{__version__}".encode()),
+)
 Seen = Callable[[int], object]
 
 
-def _pause(state: tenacity.RetryCallState) -> float:
+def _pause(repeat: int, reply: Reply | None) -> float:
     """What the API asked for, at most 30 s; else exponential with full jitter, at most 8 s."""
-    outcome = state.outcome
-    reply = outcome.result() if outcome is not None and not outcome.failed else None
-    wanted = reply.wanted_pause if isinstance(reply, Reply) and reply.retry_after else None
-    return _BACKOFF(state) if wanted is None else min(wanted, MAX_PAUSE_SECONDS)
-
-
-def _last_outcome(state: tenacity.RetryCallState) -> Any:
-    return state.outcome.result() if state.outcome is not None else None
-
-
-def _is_repeated(reply: Reply) -> bool:
-    return reply.status in REPEATED_STATUS
-
-
-def _may_pass(error: BaseException) -> bool:
-    """Whether it is the connection's, and not its certificate's."""
-    return isinstance(error, _CONNECTION_ERRORS) and not _is_untrusted(error)
+    wanted = reply.wanted_pause if reply is not None and reply.retry_after else None
+    if wanted is not None:
+        return min(wanted, MAX_PAUSE_SECONDS)
+    return random.uniform(0, min(_MAX_BACKOFF, _FIRST_BACKOFF * 2**repeat))  # noqa: S311 - nobody gains by guessing it
 
 
 def _is_untrusted(error: BaseException) -> bool:
@@ -77,11 +63,16 @@ def _url(text: str) -> httpx.URL:
     return httpx.URL(text)
 
 
+def _octets(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    """What httpx makes of headers that are text, in less time."""
+    return ((name.encode(), value.encode("ascii")) for name, value in headers.items())
+
+
 def _request_to(base_url: str, message: Message, key: str) -> httpx.Request:
     return httpx.Request(
         message.method,
         _url(base_url + message.path),
-        headers={**_HEADERS, **message.headers, **({"X-API-Key": key} if key else {})},
+        headers=[*_HEADERS, *_octets(message.headers), *_octets({"X-API-Key": key} if key else {})],
         json=message.json,
         data=message.form,
         files=message.files,
@@ -122,21 +113,18 @@ class Exchange:
 
     async def reply(self, message: Message, key: str) -> Reply:
         """The API's reply to what is sent with this key, or without one; raises ApiUnreachable or ApiMisbehaved."""
-        repeatable = message.method == "GET" or IDEMPOTENCY_HEADER in message.headers
-        repeat = tenacity.AsyncRetrying(
-            sleep=anyio.sleep,
-            stop=tenacity.stop_after_attempt(1 + self._bounds.max_retries if repeatable else 1),
-            wait=_pause,
-            retry=tenacity.retry_if_result(_is_repeated) | tenacity.retry_if_exception(_may_pass),
-            retry_error_callback=_last_outcome,
-        )
+        is_repeatable = message.method == "GET" or IDEMPOTENCY_HEADER in message.headers
         try:
-            reply: Reply = await repeat(self._attempt, message, key)
+            for repeat in range(self._bounds.max_retries if is_repeatable else 0):
+                reply = await self._attempt_that_may_break(message, key)
+                if reply is not None and reply.status not in REPEATED_STATUS:
+                    return reply
+                await anyio.sleep(_pause(repeat, reply))
+            return await self._attempt(message, key)
         except (httpx.TimeoutException, TimeoutError):
             raise self._unreachable("did not answer in time", message, "timeout") from None
         except (httpx.HTTPError, UnicodeError) as error:
             raise self._failure(error, message) from None
-        return reply
 
     async def responds(self, message: Message, key: str) -> bool:
         """Whether an answer that is no server error begins within 5 seconds; known for a second, whoever asks.
@@ -151,34 +139,39 @@ class Exchange:
 
     async def _probe(self, message: Message, key: str) -> bool:
         with suppress(httpx.HTTPError, UnicodeError), anyio.move_on_after(min(self._bounds.timeout, PROBE_SECONDS)):
-            async with self._connections.one() as http:
-                response = await http.send(_request_to(self._base_url, message, key), stream=True)
-                await response.aclose()
+            async with self._connections.response(_request_to(self._base_url, message, key)) as response:
                 return response.status_code < 500
         return False
 
+    async def _attempt_that_may_break(self, message: Message, key: str) -> Reply | None:
+        """None when its connection broke, or was not made: another attempt may have more luck."""
+        try:
+            return await self._attempt(message, key)
+        except _CONNECTION_ERRORS as error:
+            if not _is_untrusted(error):
+                return None
+            raise
+
     async def _attempt(self, message: Message, key: str) -> Reply:
         deadline = anyio.current_time() + self._bounds.timeout
-        async with self._turn(message):
-            try:
-                with anyio.fail_after(deadline - anyio.current_time()):
-                    reply = await self._sent(_request_to(self._base_url, message, key))
-            except Exception:
-                self._seen(0)
-                raise
+        await self._take_turn(message)
+        try:
+            with anyio.fail_after(deadline - anyio.current_time()):
+                async with self._connections.response(_request_to(self._base_url, message, key)) as response:
+                    reply = await read_reply(response)
+        except Exception:
+            self._seen(0)
+            raise
+        finally:
+            self._turns.release()
         self._seen(reply.status)
         return reply
 
-    @asynccontextmanager
-    async def _turn(self, message: Message) -> AsyncGenerator[None]:
+    async def _take_turn(self, message: Message) -> None:
         try:
             self._turns.acquire_nowait()
         except anyio.WouldBlock:
             await self._wait_for_turn(message)
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     async def _wait_for_turn(self, message: Message) -> None:
         try:
@@ -186,14 +179,6 @@ class Exchange:
                 await self._turns.acquire()
         except TimeoutError:
             raise _busy(message) from None
-
-    async def _sent(self, request: httpx.Request) -> Reply:
-        async with self._connections.one() as http:
-            response = await http.send(request, stream=True)
-            try:
-                return await read_reply(response)
-            finally:
-                await response.aclose()
 
     def _failure(self, error: Exception, message: Message) -> ApiUnreachable:
         if _is_untrusted(error):

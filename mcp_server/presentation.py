@@ -10,6 +10,7 @@ from itertools import accumulate
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, Field
+from pydantic_core import to_json
 
 from mcp_server.characters import all_seen
 from mcp_server.errors import ConnectorError
@@ -28,6 +29,8 @@ from mcp_server.resources import CloudFile, Connector, Deletion, Resource, TestR
 MAX_FILES_SHOWN = 100
 MAX_ROWS_LENGTH = 24_000
 MAX_TEXT_LENGTH = 4_096
+_MOST_WRITTEN = 3
+"""Characters, at most, that an octet becomes when it is written out."""
 
 NOTHING_SECRET = Scrubber(())
 RowT = TypeVar("RowT", bound=BaseModel)
@@ -188,6 +191,8 @@ def deleted(request: DeleteConnector, deletion: Deletion) -> DeletedConnector:
 
 def _fitting(rows: Sequence[RowT]) -> list[RowT]:
     """The first rows that together stay far below what a client shows its model."""
+    if _MOST_WRITTEN * len(to_json(rows, exclude_none=True)) <= MAX_ROWS_LENGTH:
+        return [*rows]
     sizes = accumulate(_length(row) for row in rows)
     return [row for row, size in zip(rows, sizes, strict=True) if size <= MAX_ROWS_LENGTH]
 
@@ -203,8 +208,6 @@ def visible(text: str) -> str:
 
     These are the control, bidirectional, ignorable, private and unassigned ones, and every blank but the space.
     """
-    if len(text) <= MAX_TEXT_LENGTH and text.isascii() and text.isprintable():
-        return text
     if len(text) > MAX_TEXT_LENGTH:
         text = f"{text[:MAX_TEXT_LENGTH]} (and {len(text) - MAX_TEXT_LENGTH} characters more)"
     return text if all_seen(text) else "".join(char if all_seen(char) else _escape(char) for char in text)
@@ -222,7 +225,8 @@ def structured(view: BaseModel, scrubber: Scrubber = NOTHING_SECRET) -> dict[str
 
 def _made_visible(value: Any) -> Any:
     if isinstance(value, str):
-        return visible(value)
+        is_plain = len(value) <= MAX_TEXT_LENGTH and value.isascii() and value.isprintable()
+        return value if is_plain else visible(value)
     if isinstance(value, dict):
         return {name: _made_visible(item) for name, item in cast("dict[str, object]", value).items()}
     return [_made_visible(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
@@ -250,6 +254,8 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -15,7 +14,7 @@ from typing import Any, ClassVar, cast
 
 from pydantic import BaseModel, GetCoreSchemaHandler, GetJsonSchemaHandler, SerializationInfo, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema, to_json
 
 from mcp_server import credential_patterns
 from mcp_server.escapes import Reading, layers
@@ -124,6 +123,14 @@ def _spans(text: bytes, sieve: Sieve) -> set[Span]:
     return {(*_whole(text, start, end), name) for start, end, name in (*known, *shaped)}
 
 
+def _json(value: Any) -> str:
+    """The JSON value as text. Half a surrogate, which UTF-8 does not have, takes the slower way."""
+    try:
+        return to_json(value, inf_nan_mode="constants").decode()
+    except ValueError:
+        return json.dumps(value, ensure_ascii=False)
+
+
 def _merged(spans: Iterable[Span]) -> list[tuple[int, int, list[str]]]:
     """The same without overlaps, each with the names of all that it covers."""
     merged: list[tuple[int, int, list[str]]] = []
@@ -170,7 +177,7 @@ class Scrubber:
 
     def value(self, value: Any) -> Any:
         """The JSON value scrubbed as one text, so that a field's name is seen beside its value."""
-        text = json.dumps(value, ensure_ascii=False)
+        text = _json(value)
         scrubbed = self.text(text)
         if scrubbed == text:
             return value
@@ -193,21 +200,23 @@ def redact(text: str, secrets: Mapping[str, str] | Iterable[str]) -> str:
     return Scrubber(secrets).text(text)
 
 
-_active: Counter[tuple[str, str]] = Counter()
+_active: dict[tuple[str, str], int] = {}
+"""How often each secret, with its name, is guarded at this moment."""
 
 
 @contextmanager
-def guarding(secrets: Mapping[str, str] | Iterable[str]) -> Generator[Scrubber]:
+def guarding(secrets: Scrubber | Mapping[str, str] | Iterable[str]) -> Generator[Scrubber]:
     """While it lasts, log records of the whole process are scrubbed of these secrets; yields their scrubber."""
-    scrubber = Scrubber(secrets)
-    held = list(scrubber.secrets.items())
-    _active.update(held)
+    scrubber = secrets if isinstance(secrets, Scrubber) else Scrubber(secrets)
+    held = tuple(scrubber.secrets.items())
+    for pair in held:
+        _active[pair] = _active.get(pair, 0) + 1
     try:
         yield scrubber
     finally:
-        _active.subtract(held)
         for pair in held:
-            if _active[pair] <= 0:
+            _active[pair] -= 1
+            if not _active[pair]:
                 del _active[pair]
 
 

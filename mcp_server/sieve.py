@@ -60,6 +60,8 @@ class _Fours:
         for shift in shifts if self._all else ():
             done = 0
             fours = _fours(octets, shift)
+            if self._all.isdisjoint(fours):
+                continue
             for number in compress(count(), map(self._all.__contains__, fours)):
                 at = 4 * number + shift
                 if at < done:

@@ -6,8 +6,10 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import binary
 
-from mcp_server.encodings import Base64, Hex, Without, decodings
+from mcp_server.encodings import Hex, Without, base64_readings, decodings
 from mcp_server.escapes import Reading
 
 PLAIN = b"what is said here"
@@ -58,11 +60,23 @@ def test_wrapped_and_spaced_encodings_are_read() -> None:
 
 
 def test_what_ends_within_a_group_is_no_longer_than_it_is() -> None:
-    reading = Base64(Reading(b'"YWJjZA", x'), 1)
+    _, reading, *_ = base64_readings(Reading(b'"YWJjZA", x'))
     assert reading.octets.startswith(b"abcd")
     assert reading.span(0, 4) == (1, 7)
-    assert Base64(Reading(b'"YWJjZA==, x'), 1).span(0, 4) == (1, 9)
-    assert Base64(Reading(b'."YWJjZA'), 0).span(2, 5) == (2, 8)
+    _, padded, *_ = base64_readings(Reading(b'"YWJjZA==, x'))
+    assert padded.span(0, 4) == (1, 9)
+    late, *_ = base64_readings(Reading(b'."YWJjZA'))
+    assert late.span(2, 5) == (2, 8)
+
+
+@given(octets=binary(min_size=4, max_size=300))
+def test_each_offset_reads_what_decoding_from_there_would(octets: bytes) -> None:
+    letters = base64.b64encode(octets)
+    for offset, reading in enumerate(base64_readings(Reading(letters))):
+        rest = letters[offset:].replace(b"=", b"A")
+        expected = base64.b64decode(rest[: len(rest) // 4 * 4])
+        assert reading.octets[: len(expected)] == expected
+        assert len(reading.octets) - len(expected) <= 3
 
 
 def test_pairs_of_digits_are_read_from_either() -> None:

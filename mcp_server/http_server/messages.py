@@ -36,7 +36,7 @@ class WellFormed:
 
 
 def _check_session(scope: Scope) -> None:
-    named = QueryParams(scope["query_string"]).get("session_id")
+    named = QueryParams(scope["query_string"]).get("session_id") if scope["query_string"] else None
     if named is not None and not re.fullmatch("[0-9a-f]{32}", named):
         raise _Malformed(INVALID_REQUEST, "session_id is none that this server gave out.")
 

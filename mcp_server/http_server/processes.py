@@ -5,6 +5,7 @@ What they serve is opened in each of them by `open_app`, which therefore can be 
 
 from __future__ import annotations
 
+import gc
 import logging
 import multiprocessing
 import signal
@@ -73,7 +74,19 @@ class _Worker:
             config = self.listening.config(OwedAnswers(app, drain))
             server = DrainingServer(config, drain, self.seconds, ready)
             _follow_parent(server)
-            await server.serve([opened])
+            with _without_garbage_of_the_start():
+                await server.serve([opened])
+
+
+@contextmanager
+def _without_garbage_of_the_start() -> Generator[None]:
+    """What was made until now stays as long as the process serves: it is not looked through for garbage meanwhile."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _follow_parent(server: DrainingServer) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from mcp_server import __version__
-from mcp_server.errors import ApiMisbehaved
+from mcp_server.errors import ApiMisbehaved, ApiUnreachable
 from mcp_server.redaction import Secret
 from tests.client.calling import (
     LocalApi,
@@ -23,6 +23,19 @@ from tests.client.calling import (
 from tests.materials import API_KEY, AWS_SECRET, NAMES, ROWS, SERVICE_ACCOUNT
 
 pytestmark = pytest.mark.anyio
+
+
+class Elsewhere:
+    """An API that is on no machine."""
+
+    url = "http://api.example.test"
+
+
+@pytest.fixture
+def without_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment excepts no host from its proxies."""
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
 
 
 async def test_many_calls_share_one_connection(api: LocalApi) -> None:
@@ -128,6 +141,35 @@ async def test_neither_key_nor_body_follows_a_redirect(api: LocalApi, status: in
     assert len(api.received) == 1
 
 
+@pytest.mark.usefixtures("without_exceptions")
+@pytest.mark.parametrize(
+    ("variable", "scheme"), [("HTTP_PROXY", "http://"), ("http_proxy", ""), ("ALL_PROXY", "http://")]
+)
+async def test_a_proxy_of_the_environment_gets_what_is_for_elsewhere(
+    api: LocalApi, monkeypatch: pytest.MonkeyPatch, variable: str, scheme: str
+) -> None:
+    monkeypatch.setenv(variable, f"{scheme}{api.url.removeprefix('http://')}")
+    api.answers_for("list_connectors")
+    async with client_of(Elsewhere(), max_retries=0) as client:
+        await asked(client, "list_connectors")
+    (received,) = api.received
+    assert received.path == f"{Elsewhere.url}/connectors"
+    assert received.headers["host"] == "api.example.test"
+
+
+@pytest.mark.parametrize("excepted", ["*", "example.test", "api.example.test"])
+async def test_a_proxy_does_not_get_what_is_excepted(
+    api: LocalApi, monkeypatch: pytest.MonkeyPatch, excepted: str
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", api.url)
+    monkeypatch.setenv("NO_PROXY", excepted)
+    async with client_of(Elsewhere(), max_retries=0) as client:
+        with pytest.raises(ApiUnreachable):
+            await asked(client, "list_connectors")
+    assert api.received == []
+
+
+@pytest.mark.usefixtures("without_exceptions")
 async def test_a_proxy_of_the_environment_gets_nothing_that_is_for_this_machine(
     api: LocalApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
