@@ -14,6 +14,7 @@ from mcp_server.errors import ApiMisbehaved
 from mcp_server.wire import REQUEST_ID_HEADER
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_VALUES = 4_000_000
 MAX_ERROR_BYTES = 64 * 1024
 ACCEPTED_ENCODING = "gzip"
 _STEP = 1024 * 1024
@@ -101,6 +102,11 @@ async def _error_body(response: httpx.Response) -> bytes:
     return bytes(body.octets[:MAX_ERROR_BYTES])
 
 
+def _values_in(octets: bytearray) -> int:
+    """Hardly fewer than the JSON values that they hold: one of two octets takes 70 times as much once it is parsed."""
+    return octets.count(b",") + octets.count(b"[") + octets.count(b"{")
+
+
 async def _answer_body(response: httpx.Response) -> bytes:
     try:
         body = await _body(response, MAX_ANSWER_BYTES)
@@ -110,9 +116,9 @@ async def _answer_body(response: httpx.Response) -> bytes:
             hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
             code="unexpected_answer",
         ) from None
-    if body.is_too_large:
+    if body.is_too_large or _values_in(body.octets) > MAX_VALUES:
         raise ApiMisbehaved(
-            f"The Connectors API's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
+            f"The Connectors API's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB or {MAX_VALUES:,} values.",
             hint="If it is a listing, ask for less: a narrower prefix or pattern.",
             code="answer_too_large",
         )

@@ -75,7 +75,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     async def call(self, backing: Backing, arguments: object, caller: Caller = UNKNOWN_CALLER) -> Result:
         """The result of one call, or what the client has to do first; an error that a caller can act on is a result."""
         note = backing.intake.note(self.operation, arguments)
-        with guarding(backing.site.own_secrets) as scrubber:
+        with guarding(backing.site.scrubber) as scrubber:
             return await self._bordered(self._served(backing, arguments, caller, note), scrubber, note)
 
     async def _bordered(self, work: Awaitable[Result], scrubber: Scrubber, note: str, key: str = "") -> Result:
@@ -83,7 +83,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
         try:
             return await work
         except ConnectorError as known:
-            error = known
+            error = known.with_traceback(None)  # its frames hold the API's answer, and this one would hold it: a circle
         except Exception:
             logger.exception("%s failed unexpectedly", self.operation.name)
             error = ConnectorError("The server failed unexpectedly.", hint=_SEE_LOG, code="internal_error")
@@ -107,7 +107,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             )
         errand = ConnectorErrand(draft, provider, backing.site, existing)
         view = await backing.reception.settled(errand, caller)
-        return view if isinstance(view, InputRequiredResult) else _shown(view, Scrubber(backing.site.own_secrets))
+        return view if isinstance(view, InputRequiredResult) else _shown(view, backing.site.scrubber)
 
     async def _existing(self, site: Site, draft: Draft[RequestT, AnswerT]) -> Connector | None:
         """The connector whose credentials are to be replaced."""
@@ -118,7 +118,8 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     async def _answered(self, backing: Backing, request: RequestT, note: str = "") -> Result:
         """The result of a whole request; a note about its secret goes with it."""
         request = wire.keyed(self.operation, request)
-        with guarding({**secrets_of(request), **backing.site.own_secrets}) as scrubber:
+        given = secrets_of(request)
+        with guarding({**given, **backing.site.own_secrets} if given else backing.site.scrubber) as scrubber:
 
             async def answer() -> CallToolResult:
                 view = self.present(request, await backing.site.ask(self.operation, request))

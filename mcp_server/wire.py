@@ -9,9 +9,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, cast, get_origin
+from typing import Annotated, Any, cast, get_origin
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 
 from mcp_server.errors import ApiMisbehaved, ApiRefused, ConnectorError, InvalidArguments, Violation, listed
 from mcp_server.operation import AnswerT, AnyOperation, Body, Operation, Request, RequestT
@@ -116,7 +116,10 @@ def _as_it_is(value: object) -> object:
 
 @lru_cache(maxsize=32)
 def _adapter(operation: Operation[Any, Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(operation.answer)
+    """Of a list, the first wrong entry is enough: the errors of a million take gigabytes."""
+    if get_origin(operation.answer) is not list:
+        return TypeAdapter(operation.answer)
+    return TypeAdapter(cast("Any", Annotated)[operation.answer, FailFast()])
 
 
 def decode_answer(
@@ -151,7 +154,7 @@ def _misbehaved(what: str, request_id: str) -> ApiMisbehaved:
 
 
 HINTS: Mapping[int, str] = {
-    401: "Check VIDEOVECTOR_API_KEY.",
+    401: "Check the API key: the one in VIDEOVECTOR_API_KEY, or the one that your client sends.",
     403: "The API key lacks the scope for this operation: use a key with it.",
     404: "List the connectors for the ids that exist.",
     413: "Send less.",

@@ -31,7 +31,6 @@ from mcp_server.origins import Origins
 from mcp_server.redaction import Secret, secrets_of
 
 PREFIX = "/api/v2"
-REPLAYED_HEADER = "Idempotency-Replayed"
 
 _CREDENTIALS = frozenset({*ALL_CREDENTIAL_FIELDS, *op.CREATE_GCS_CONNECTOR.wire_names.values()})
 
@@ -56,7 +55,7 @@ def serve(operation: Operation[RequestT, AnswerT], act: Callable[[Call, RequestT
         request = wire.decode_request(operation, http.path_params, fields, key)
         guard(http, secrets_of(request))
         content = wire.encode_answer(operation, await act(call, request))
-        headers = {REPLAYED_HEADER: "true"} if call.replayed else None
+        headers = {wire.REPLAYED_HEADER: "true"} if call.replayed else None
         return Response(content, operation.status, headers, media_type="application/json")
 
     return Served(operation, answer)

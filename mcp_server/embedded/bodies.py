@@ -12,12 +12,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mcp_server.body_bounds import announced, bounded
+from mcp_server.body_bounds import announced, bounded, within
 from mcp_server.errors import ApiRefused
 from mcp_server.operation import Body
 from mcp_server.service_account import ServiceAccountKey
 
 BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
 PART_BYTES = ServiceAccountKey.MAX_LENGTH
 _OCTETS = "latin-1"
 _BOUNDARY = re.compile(r"""; *boundary="?([\w'()+,./:=?-]{1,70})""", re.ASCII | re.IGNORECASE)
@@ -29,6 +30,10 @@ def _too_large(what: str, limit: int) -> ApiRefused:
 
 def _body_too_large() -> ApiRefused:
     return _too_large("The body", BODY_BYTES)
+
+
+def _too_slow() -> ApiRefused:
+    return ApiRefused(408, "body_incomplete", "The body did not come in time.", hint="Send it faster.")
 
 
 def _unsupported(expected: str) -> ApiRefused:
@@ -49,7 +54,7 @@ class BoundedBodies:
         """Raises ApiRefused (413)."""
         if scope["type"] == "http" and announced(Headers(scope=scope)) > BODY_BYTES:
             raise _body_too_large()
-        await self._app(scope, bounded(receive, BODY_BYTES, _body_too_large), send)
+        await self._app(scope, within(bounded(receive, BODY_BYTES, _body_too_large), BODY_SECONDS, _too_slow), send)
 
 
 async def read_fields(request: Request, body: Body) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ FAILURES = (DBAPIError, PoolTimeout, OSError, asyncio.TimeoutError)
 # SQLSTATE classes (PostgreSQL's): the values, or the rules of the tables, are at fault; not the database.
 _DEFECTS = ("22", "23")
 _SYNTAX_OR_ACCESS = "42"
+_DISK_FULL = "53100"
 
 
 class DatabaseFault(ConfigurationError):
@@ -39,6 +40,9 @@ class DatabaseFault(ConfigurationError):
         if state.startswith(_SYNTAX_OR_ACCESS):
             hint = "Its operator must run: videovector-connectors db upgrade, as a user who may use its tables."
             super().__init__("The database is not prepared for this program.", hint=hint, code="database_unusable")
+        elif state == _DISK_FULL or "disk is full" in self.cause:
+            hint = "Its operator must free space; what only reads works. Then call again."
+            super().__init__("The disk of the database is full.", hint=hint, code="database_full", retryable=True)
         else:
             message = "The database is busy, or cannot be reached or written."
             super().__init__(message, hint="Try again.", code="database_unavailable", retryable=True)

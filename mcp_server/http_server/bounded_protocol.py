@@ -6,11 +6,16 @@ import asyncio
 from collections.abc import Callable
 from typing import Literal, cast
 
+import anyio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mcp_server.http_server.drain import WORK
 from mcp_server.http_server.listening import HEAD_BYTES, MAX_CONNECTIONS
 
 HEAD_SECONDS = 10.0
+PIPELINED = 16
+"""Requests that may wait on a connection while an earlier one is answered."""
+
 REQUEST_BYTES = 8 * 1024 * 1024
 """More than a body that is read takes in the smallest of chunks, six octets for one."""
 
@@ -41,6 +46,10 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._now("none")
         super().connection_lost(exc)
+        if self.cycle and not self.cycle.response_complete:
+            work = cast("anyio.CancelScope | None", self.cycle.scope.get(WORK))
+            if work is not None:
+                work.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._part == "none":
@@ -60,7 +69,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._now("rest")
-        super().on_headers_complete()
+        if len(self.pipeline) < PIPELINED:
+            super().on_headers_complete()
+        else:
+            self.transport.abort()
 
     def on_message_complete(self) -> None:
         self._now("none")

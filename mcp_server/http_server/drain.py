@@ -7,6 +7,9 @@ from contextlib import contextmanager
 
 import anyio
 
+WORK = "videovector.work"
+"""Where in a request's scope the cancel scope is of what is done for it, so that it ends when its client is gone."""
+
 
 class Drain:
     """The calls that a process has accepted and not answered yet; of one event loop."""

@@ -18,7 +18,7 @@ from anyio.lowlevel import checkpoint
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mcp_server.http_server.drain import Drain
+from mcp_server.http_server.drain import WORK, Drain
 
 DRAIN_SECONDS = 25.0
 LINGER_SECONDS = 0.2
@@ -120,11 +120,12 @@ class OwedAnswers:
         self._drain = drain
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with ExitStack() as owed:
+        with anyio.CancelScope() as work, ExitStack() as owed:
+            scope[WORK] = work
             owed.enter_context(self._drain.working())
 
             async def said(message: Message) -> None:
-                if message["type"] == "http.response.start":
+                if message["type"] == "http.response.start" and (self._drain.draining or scope["method"] == "GET"):
                     headers = MutableHeaders(scope=message)
                     if self._drain.draining:
                         headers["Connection"] = "close"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,9 @@ from mcp_server.settings import Settings
 MAX_CONNECTIONS = 1_024
 KEEP_ALIVE_SECONDS = 75
 HEAD_BYTES = 32 * 1024
+UNREAD_SECONDS = 30
+"""How long a client may leave an answer unread before it is cut off, on Linux."""
+
 OPEN_FILES = 4 * MAX_CONNECTIONS
 
 
@@ -61,11 +65,14 @@ class Listening:
         """
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         try:
-            return socket.create_server((self.host, self.port), family=family, backlog=2 * MAX_CONNECTIONS)
+            opened = socket.create_server((self.host, self.port), family=family, backlog=2 * MAX_CONNECTIONS)
         except OSError as error:
             raise ConfigurationError(
                 f"--port: cannot listen on {self.host} port {self.port}: {error.strerror}"
             ) from None
+        if sys.platform == "linux":  # its connections inherit it
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_SECONDS * 1000)
+        return opened
 
     def url(self, opened: socket.socket) -> str:
         """Where the server is, without a path."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +21,7 @@ from mcp_server.settings import lasting_variable, variable
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 UNKNOWN = "unknown"
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in it, a folder of an unknown name is made
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 # The library has no types here. Neither has its mark_process_dead, which `forget_process` is.
@@ -28,10 +31,16 @@ _measure_process: Callable[..., object] = ProcessCollector
 Outcome = Literal["ok", "tool_error", "refused", "failed"]
 
 
+def _memory() -> str | None:
+    """A folder that takes no disk: writing to a mapped file of a full disk ends a process."""
+    return str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
+
+
 @contextmanager
 def shared_folder() -> Generator[None]:
     """The processes that are started meanwhile keep their figures in one folder, so that each can tell those of all."""
-    with tempfile.TemporaryDirectory(prefix="videovector-metrics-") as folder, lasting_variable(SHARED, folder):
+    made = tempfile.TemporaryDirectory(prefix="videovector-metrics-", dir=_memory())
+    with made as folder, lasting_variable(SHARED, folder):
         yield
 
 
@@ -72,6 +81,9 @@ class Metrics:
         self._api = Counter("videovector_api_answers", "Answers of the Connectors API", ["status"], registry=own)
         _measure_process(registry=own)
         self._http = Counter("videovector_http_requests", "Requests over HTTP", ["status"], registry=own)
+        # The library checks labels whenever they are named.
+        self._calls_of, self._seconds_of = cache(self._calls.labels), cache(self._seconds.labels)
+        self._api_of, self._http_of = cache(self._api.labels), cache(self._http.labels)
 
     @contextmanager
     def call(self, tool: object) -> Generator[CallRecord]:
@@ -83,16 +95,16 @@ class Metrics:
             yield record
         finally:
             self._in_flight.dec()
-            self._seconds.labels(label).observe(time.perf_counter() - began)
-            self._calls.labels(label, record.outcome).inc()
+            self._seconds_of(label).observe(time.perf_counter() - began)
+            self._calls_of(label, record.outcome).inc()
 
     def api_answered(self, status: int) -> None:
         """The API answered with this HTTP status; 0: it did not."""
-        self._api.labels(str(status) if status else "none").inc()
+        self._api_of(str(status) if status else "none").inc()
 
     def answered(self, status: int) -> None:
         """This server answered a request with this HTTP status."""
-        self._http.labels(f"{status // 100}xx").inc()
+        self._http_of(f"{status // 100}xx").inc()
 
     def exposition(self) -> tuple[bytes, str]:
         """The text for Prometheus, and its media type."""
