@@ -108,13 +108,13 @@ class VideoVector:
             return _decoded(operation, await self._exchange.reply(message, self._key), scrubber)
 
     async def key_scopes(self) -> frozenset[str] | None:
-        """What the API says that this client's key may do, None when it says nothing of that.
+        """What the API says that this client's key may do, None when it says nothing of that. It is asked once.
 
         Raises ApiRefused (401) for a key that is not good, ApiUnreachable or ApiMisbehaved when that is not known.
         """
         message = wire.encode_request(VALIDATE_API_KEY, Request())
         with guarding(self._own_secrets) as scrubber:
-            reply = await self._exchange.reply(message, self._key)
+            reply = await self._exchange.reply(message, self._key, once=True)
             said = replace(reply, body=reply.body or b"null")
             return _scopes(_decoded(VALIDATE_API_KEY, said, scrubber))
 

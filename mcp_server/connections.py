@@ -17,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from mcp_server.errors import ConfigurationError
 from mcp_server.setting_rules import LOOPBACK_HOSTS
 
 IDLE_SECONDS = 4.0
@@ -25,14 +26,39 @@ IDLE_SECONDS = 4.0
 _CONNECT_SECONDS = 10.0
 
 
-def _proxy_to(url: str) -> str | None:
-    """The proxy that the environment names for it: none for this machine, which a proxy would not reach."""
+_MAX_PORT = 65_535
+
+
+def _proxy_to(url: str) -> httpx.Proxy | None:
+    """The proxy that the environment names for it: none for this machine, which a proxy would not reach.
+
+    Raises ConfigurationError for one that cannot be used.
+    """
+    named = _named_proxy(url)
+    if not named:
+        return None
+    try:
+        proxy = httpx.Proxy(named if "://" in named else f"http://{named}")
+    except (ValueError, httpx.InvalidURL):
+        raise _unusable_proxy() from None
+    if proxy.url.scheme not in ("http", "https") or (proxy.url.port or 0) > _MAX_PORT:
+        raise _unusable_proxy()
+    return proxy
+
+
+def _named_proxy(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.hostname in LOOPBACK_HOSTS or proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     named = getproxies()
-    proxy = named.get(parts.scheme) or named.get("all")
-    return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+    return named.get(parts.scheme) or named.get("all")
+
+
+def _unusable_proxy() -> ConfigurationError:
+    return ConfigurationError(
+        "The proxy that the environment names for the API (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) cannot be used.",
+        hint="Name one by a URL that begins with http:// or https://, or the API's host in NO_PROXY.",
+    )
 
 
 class Connections:

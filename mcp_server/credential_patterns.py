@@ -118,10 +118,12 @@ _FIELDS = {
 }
 _NAMES = b"|".join(name for _, name in _FIELDS.values())
 _PRIVATE_KEY = (
-    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----%(break)s*(?:[A-Za-z-]+: [^\n\\]*%(break)s+){0,4}"
-    rb"%(body)s{16,}(?:%(break)s+%(body)s{16,})*(?:%(break)s+%(body)s{0,15}(?==|%(break)s*-----))?=*"
-    rb"(?:%(break)s*-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
-    % {b"body": rb"[A-Za-z0-9+/=]", b"break": rb"(?:\s|\\+[nr])"}
+    rb"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----%(break)s{0,16}"
+    rb"(?:[A-Za-z-]{1,40}: [^\n\\]{0,200}(?:\n|\\{1,64}[nr])%(break)s{0,8}){0,4}"
+    rb"%(body)s{16,}(?:%(break)s{1,16}%(body)s{16,})*"
+    rb"(?:%(break)s{1,16}%(body)s{0,15}(?==|%(break)s{0,16}-----))?=*"
+    rb"(?:%(break)s{0,16}-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----)?"
+    % {b"body": rb"[A-Za-z0-9+/=]", b"break": rb"(?:\s|\\{1,64}[nr])"}
 )
 
 
@@ -147,7 +149,8 @@ PATTERNS = (
     _beside(
         "authorization",
         "authorization",
-        rb"authorization(?<![a-z]authorization)" + _IS + rb"(?P<value>[^\s\"']{16,})(?=[\"'\r\n]|$)",
+        # Looked ahead for and then taken, it is not shortened when what follows is wrong.
+        rb"authorization(?<![a-z]authorization)" + _IS + rb"(?=(?P<value>[^\s\"']{16,16384}))(?P=value)(?![ \t\f\v])",
         _opaque,
     ),
     _beside("sas_signature", "sig=", rb"sig=(?<![a-z0-9_]sig=)(?P<value>[a-z0-9%+/=_-]{20,})"),

@@ -111,9 +111,12 @@ class Exchange:
         """Close all connections."""
         await self._connections.aclose()
 
-    async def reply(self, message: Message, key: str) -> Reply:
-        """The API's reply to what is sent with this key, or without one; raises ApiUnreachable or ApiMisbehaved."""
-        is_repeatable = message.method == "GET" or IDEMPOTENCY_HEADER in message.headers
+    async def reply(self, message: Message, key: str, *, once: bool = False) -> Reply:
+        """The API's reply to what is sent with this key, or without one, and never repeated when it is sent `once`.
+
+        Raises ApiUnreachable or ApiMisbehaved.
+        """
+        is_repeatable = not once and (message.method == "GET" or IDEMPOTENCY_HEADER in message.headers)
         try:
             for repeat in range(self._bounds.max_retries if is_repeatable else 0):
                 reply = await self._attempt_that_may_break(message, key)

@@ -80,7 +80,7 @@ async def open_mcp(settings: Settings, keys: tuple[bytes, ...], drain: Drain) ->
         )
         desk = await stack.enter_async_context(open_desk()) if mode == "none" and settings.workers == 1 else None
         base = bootstrap.backing(settings, client.ask, desk)
-        server = transports.build_server(partial(_backing_now, _shared(base, settings, mode), client), keys)
+        server = transports.build_server(partial(_backing_now, _shared(base, settings, mode), client, mode), keys)
         server.middleware.insert(1, CallMeter(metrics, drain))  # within the span of the SDK's
         door = await _door(stack, settings, mode, client)
         routes: list[BaseRoute] = list(health_routes(Readiness(client.reachable), drain, metrics))
@@ -96,11 +96,11 @@ def _shared(base: Backing, settings: Settings, mode: Mode) -> Backing:
     return replace(base, intake=replace(base.intake, book=CredentialBook(None)))
 
 
-def _backing_now(base: Backing, client: VideoVector) -> Backing:
+def _backing_now(base: Backing, client: VideoVector, mode: Mode) -> Backing:
     """What the tools stand on for the caller of the request that is being served."""
-    identity = current_identity()
-    if identity is None:
+    if mode == "none":
         return base
+    identity = current_identity()
     authority = base.authority.within(identity.scopes)
     if identity.api_key is None:
         return replace(base, authority=authority)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy import RowMapping, func, insert, or_, select, text, update
@@ -16,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mcp_server.embedded import clock
 from mcp_server.embedded.calls import SCOPES, Call
-from mcp_server.embedded.database import Database
+from mcp_server.embedded.database import Database, DatabaseFault
 from mcp_server.embedded.tables import LOCAL_TENANT, api_keys
 from mcp_server.embedded.vault import Vault
 from mcp_server.errors import ApiRefused, ConfigurationError
@@ -106,7 +107,8 @@ class ApiKeys:
                 hint="Ask the API's operator for one (videovector-connectors api-key create NAME).",
             )
         if row["digest"] != digests[0]:
-            await self._renew(row, digests[0])
+            with suppress(DatabaseFault):  # the next call with this key will try again
+                await self._renew(row, digests[0])
         return Call(row["tenant_id"], tuple(row["scopes"]))
 
     async def _renew(self, row: RowMapping, digest: bytes) -> None:

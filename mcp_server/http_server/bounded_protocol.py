@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Literal, cast
 
 import anyio
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mcp_server.http_server.drain import WORK
 from mcp_server.http_server.listening import HEAD_BYTES, MAX_CONNECTIONS
@@ -20,6 +21,15 @@ REQUEST_BYTES = 8 * 1024 * 1024
 """More than a body that is read takes in the smallest of chunks, six octets for one."""
 
 _END = b"\r\n\r\n"
+
+
+def _abandon(cycle: RequestResponseCycle) -> None:
+    """Its client is gone."""
+    cycle.disconnected = True
+    cycle.message_event.set()
+    work = cast("anyio.CancelScope | None", cycle.scope.get(WORK))
+    if work is not None:
+        work.cancel()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -35,6 +45,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _last = b""
     _refused = False
     _timer: asyncio.TimerHandle | None = None
+    _served: RequestResponseCycle | None = None
+    """The request that is being answered, while others of the connection may wait."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast("asyncio.Transport", transport))
@@ -46,10 +58,9 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._now("none")
         super().connection_lost(exc)
-        if self.cycle and not self.cycle.response_complete:
-            work = cast("anyio.CancelScope | None", self.cycle.scope.get(WORK))
-            if work is not None:
-                work.cancel()
+        self.pipeline.clear()
+        if self._served and not self._served.response_complete:
+            _abandon(self._served)
 
     def data_received(self, data: bytes) -> None:
         if self._part == "none":
@@ -71,8 +82,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._now("rest")
         if len(self.pipeline) < PIPELINED:
             super().on_headers_complete()
+            self.flow.resume_reading()  # paused, which uvicorn does for requests that wait, it would not see the end
         else:
             self.transport.abort()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._served = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         self._now("none")

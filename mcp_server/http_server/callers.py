@@ -21,10 +21,15 @@ class Caller(AuthenticatedUser):
         self.who = identity
 
 
-def current_identity() -> Identity | None:
-    """The caller of the request that is being served; None where nobody is asked who they are."""
+def current_identity() -> Identity:
+    """The caller of the request that is being served.
+
+    Raises PermissionError where no caller was let in: nothing is done for nobody.
+    """
     user = auth_context_var.get()
-    return user.who if isinstance(user, Caller) else None
+    if not isinstance(user, Caller):
+        raise PermissionError
+    return user.who
 
 
 async def served_for(identity: Identity, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:

@@ -11,6 +11,7 @@ from asyncio.base_events import Server
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from typing import cast
 
 import anyio
 import uvicorn
@@ -23,6 +24,9 @@ from mcp_server.http_server.drain import WORK, Drain
 DRAIN_SECONDS = 25.0
 LINGER_SECONDS = 0.2
 """How long what was accepted may take, and how long an answer may be under way after its call is done."""
+
+HANDSHAKE_SECONDS = 10.0
+"""How long TLS may take to begin; uvicorn would leave it the 60 seconds of asyncio."""
 
 _CLOSING_SECONDS = 1.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -41,8 +45,24 @@ class DrainingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """The sockets are there already, so this does not fail."""
-        await super().startup(sockets)
+        await super().startup([])
+        handshake = HANDSHAKE_SECONDS if self.config.is_ssl else None
+        for opened in sockets or ():
+            self.servers.append(
+                await asyncio.get_running_loop().create_server(
+                    self._protocol,
+                    sock=opened,
+                    ssl=self.config.ssl,
+                    backlog=self.config.backlog,
+                    ssl_handshake_timeout=handshake,
+                )
+            )
         self._ready()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """As uvicorn makes it."""
+        make = cast("Callable[..., asyncio.Protocol]", self.config.http_protocol_class)
+        return make(config=self.config, server_state=self.server_state, app_state=self.lifespan.state)
 
     def end(self, *_: object) -> None:
         """Begin to end; from any thread."""
@@ -125,12 +145,14 @@ class OwedAnswers:
             owed.enter_context(self._drain.working())
 
             async def said(message: Message) -> None:
-                if message["type"] == "http.response.start" and (self._drain.draining or scope["method"] == "GET"):
+                if message["type"] == "http.response.start":
                     headers = MutableHeaders(scope=message)
                     if self._drain.draining:
                         headers["Connection"] = "close"
-                    if scope["method"] == "GET" and headers.get("content-type", "").startswith("text/event-stream"):
-                        owed.close()
+                    if headers.get("content-type", "").startswith("text/event-stream"):
+                        scope.pop(WORK)  # who sends a stream sees its client go, and puts away what it has open
+                        if scope["method"] == "GET":
+                            owed.close()
                 await send(message)
 
             await self._served(scope, receive, said)

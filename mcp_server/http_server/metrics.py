@@ -21,7 +21,7 @@ from mcp_server.settings import lasting_variable, variable
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 UNKNOWN = "unknown"
-_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in it, a folder of an unknown name is made
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - in it, a folder of an unknown name is made
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 # The library has no types here. Neither has its mark_process_dead, which `forget_process` is.
@@ -33,13 +33,13 @@ Outcome = Literal["ok", "tool_error", "refused", "failed"]
 
 def _memory() -> str | None:
     """A folder that takes no disk: writing to a mapped file of a full disk ends a process."""
-    return str(_SHARED_MEMORY) if os.access(_SHARED_MEMORY, os.W_OK) else None
+    return str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None
 
 
 @contextmanager
 def shared_folder() -> Generator[None]:
     """The processes that are started meanwhile keep their figures in one folder, so that each can tell those of all."""
-    made = tempfile.TemporaryDirectory(prefix="videovector-metrics-", dir=_memory())
+    made = tempfile.TemporaryDirectory(prefix=f"videovector-metrics-{os.getpid()}-", dir=_memory())
     with made as folder, lasting_variable(SHARED, folder):
         yield
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from starlette.datastructures import Headers
@@ -54,6 +57,7 @@ class RateLimits:
     def __init__(self, calls: int, wrong_credentials: int = WRONG_PER_MINUTE) -> None:
         self._calls = _limit(calls)
         self._wrong = _limit(wrong_credentials)
+        self._asked = Counter[str]()
 
     async def admitted(self, address: str, authenticate: Authenticate, headers: Headers) -> Identity:
         """Who sent a request with these headers from this address, and may call now.
@@ -61,14 +65,8 @@ class RateLimits:
         Raises Turned.
         """
         network = network_of(address)
-        if authenticate.is_stranger(headers):
-            self._check_guesses(network)
-        try:
+        with self._guessing(network, is_stranger=authenticate.is_stranger(headers)):
             identity = await authenticate(headers)
-        except Turned as turned:
-            if turned.is_wrong_guess:
-                self._count_guess(network)
-            raise
         self.check(identity.caller)
         return identity
 
@@ -81,10 +79,26 @@ class RateLimits:
         if result and result.limited:
             raise _turned("Too many calls in a short time.", result.state)
 
-    def _check_guesses(self, network: str) -> None:
-        state = self._wrong and self._wrong.peek(network)
-        if state and state.remaining < 1:
+    @contextmanager
+    def _guessing(self, network: str, *, is_stranger: bool) -> Generator[None]:
+        """While somebody is asked about a stranger's credentials they count as wrong ones, and after all but a yes.
+
+        Raises Turned (429) at once when there were too many.
+        """
+        state = self._wrong and is_stranger and self._wrong.peek(network)
+        if state and state.remaining - self._asked[network] < 1:
             raise _too_many_guesses(state)
+        self._asked[network] += is_stranger
+        try:
+            yield
+        except Turned as turned:
+            if is_stranger or turned.is_wrong_guess:
+                self._count_guess(network)
+            raise
+        finally:
+            self._asked[network] -= is_stranger
+            if not self._asked[network]:
+                del self._asked[network]
 
     def _count_guess(self, network: str) -> None:
         result = self._wrong and self._wrong.limit(network)

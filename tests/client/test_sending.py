@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from mcp_server import __version__
-from mcp_server.errors import ApiMisbehaved, ApiUnreachable
+from mcp_server.errors import ApiMisbehaved, ApiUnreachable, ConfigurationError
 from mcp_server.redaction import Secret
 from tests.client.calling import (
     LocalApi,
@@ -179,3 +179,14 @@ async def test_a_proxy_of_the_environment_gets_nothing_that_is_for_this_machine(
     async with client_of(api, max_retries=0) as client:
         assert await asked(client, "list_connectors")
     assert len(api.received) == 1
+
+
+@pytest.mark.usefixtures("without_exceptions")
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:9", "ftp://127.0.0.1:9", "http://[::1", "http://127.0.0.1:99999"]
+)
+def test_a_proxy_that_cannot_be_used_is_told_at_once(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="ALL_PROXY") as caught:
+        client_of(Elsewhere())
+    assert proxy not in str(caught.value)

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from mcp_server.embedded.database import Database
+from mcp_server.embedded.database import Database, DatabaseFault
 from mcp_server.embedded.service import Service
 from mcp_server.embedded.tables import LOCAL_TENANT, api_keys
 from mcp_server.errors import ConfigurationError
@@ -42,6 +43,26 @@ async def test_a_key_has_the_documented_form_and_only_a_digest_of_it_is_kept(
         secret = key.removeprefix("sk_live_")
         assert secret not in kept
         assert repr(bytes.fromhex(secret))[2:-1] not in kept
+
+
+async def test_a_key_is_good_also_when_what_is_known_of_it_cannot_be_renewed(
+    settings_with: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = encryption_key(), encryption_key()
+    async with aclosing(await Service.open(settings_with(encryption_key=old))) as service:
+        key = await service.api_keys.create("lasting")
+
+    def full(_: Database) -> None:
+        raise DatabaseFault(OperationalError("UPDATE api_keys", {}, Exception("database or disk is full")))
+
+    both = settings_with(encryption_key="", encryption_keys=f"{new} {old}")
+    async with aclosing(await Service.open(both)) as service, calling(service, authenticate=True) as api:
+        with monkeypatch.context() as patch:
+            patch.setattr(Database, "writing", full)
+            assert await is_valid(api, key)
+        assert await service.api_keys.names_of_older() == ["lasting"]
+        assert await is_valid(api, key)
+        assert await service.api_keys.names_of_older() == []
 
 
 async def test_the_scopes_of_a_key_are_those_that_it_was_given_and_reading_by_default(service: Service) -> None:

@@ -19,6 +19,7 @@ import pytest
 from mcp_server import hosting
 from mcp_server.errors import ConfigurationError
 from mcp_server.hosting import STATE_KEY_BYTES, state_keys
+from mcp_server.http_server.metrics import SHARED_MEMORY
 from mcp_server.settings import load
 from tests.embedded.bodies import encryption_key
 from tests.http_server.collecting import StubApi, stub_api
@@ -84,9 +85,9 @@ def workers(served: Served) -> list[int]:
     return [int(each) for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
 
 
-def test_figures_of_both_processes_add_up(served: Served, folder: Path) -> None:
+def test_figures_of_both_processes_add_up(served: Served) -> None:
     done, calls = 0, 'videovector_tool_calls_total{outcome="ok",tool="list_connectors"}'
-    while len(list(folder.glob("tmp/videovector-metrics-*/counter_*.db"))) < 2 or done < 5:
+    while done < 5 or len(list(SHARED_MEMORY.glob(f"videovector-metrics-{served.process.pid}-*/counter_*.db"))) < 2:
         assert call(served).status_code == 200
         done += 1
     for _ in range(5):

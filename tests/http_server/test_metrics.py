@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import httpx
@@ -13,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from mcp_server.http_server import metrics
 from mcp_server.http_server.metrics import (
     SHARED,
     CountedAnswers,
@@ -103,6 +105,15 @@ def test_what_is_shared_is_there_for_the_processes_that_start_meanwhile() -> Non
         assert text == b""
     assert SHARED not in os.environ
     assert not folder.exists()
+
+
+def test_without_a_memory_of_the_system_it_is_where_temporary_files_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(metrics, "SHARED_MEMORY", tmp_path / "none")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with shared_folder():
+        assert Path(os.environ[SHARED]).parent == tmp_path
 
 
 def test_of_a_process_that_died_only_what_runs_is_forgotten() -> None:

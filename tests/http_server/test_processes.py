@@ -17,6 +17,7 @@ from typing import IO
 import httpx
 import pytest
 
+from mcp_server.http_server.metrics import SHARED_MEMORY
 from tests.sessions import environment
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes as Linux shows them")
@@ -84,8 +85,9 @@ class Small:
         return self.errors.read_text(encoding="utf-8")
 
     def shared(self) -> list[Path]:
-        """What is in the folder for temporary files."""
-        return [each for each in (self.folder / "tmp").iterdir() if not each.name.startswith("pymp-")]
+        """What is in the folder for temporary files, and of this server in the memory of the system."""
+        kept = [each for each in (self.folder / "tmp").iterdir() if not each.name.startswith("pymp-")]
+        return [*kept, *SHARED_MEMORY.glob(f"videovector-metrics-{self.process.pid}-*")]
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(number)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import anyio
 import pytest
 from starlette.datastructures import Headers
 
@@ -121,7 +122,7 @@ class Doorkeeper:
         return Identity(headers["x"])
 
     def is_stranger(self, headers: Headers, /) -> bool:
-        return headers.get("x", "") not in self.acquaintances
+        return "x" in headers and headers["x"] not in self.acquaintances
 
 
 class Door:
@@ -192,3 +193,47 @@ async def test_without_a_limit_any_number_of_guesses_is_looked_at(clock: Clock) 
     door = Door()
     door.limits = RateLimits(0, 0)
     assert {await door.status(WRONG) for _ in range(200)} == {401}
+
+
+@pytest.mark.anyio
+async def test_strangers_count_while_somebody_is_asked_about_them(clock: Clock) -> None:
+    asked: list[Headers] = []
+    may_answer = anyio.Event()
+
+    class Slow(Doorkeeper):
+        async def __call__(self, headers: Headers, /) -> Identity:
+            asked.append(headers)
+            await may_answer.wait()
+            return await super().__call__(headers)
+
+    limits, turned = RateLimits(0, 3), list[int]()
+
+    async def knock(doorkeeper: Slow) -> None:
+        try:
+            await limits.admitted(HOME, doorkeeper, WRONG)
+        except Turned as error:
+            turned.append(error.status)
+
+    doorkeeper = Slow()
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(knock, doorkeeper)
+        await anyio.wait_all_tasks_blocked()
+        assert turned == [429] * 7
+        may_answer.set()
+    assert len(asked) == 3
+    assert turned[7:] == [401] * 3
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_stranger_of_whom_nothing_is_found_out_counts_as_well(clock: Clock, status: int) -> None:
+    limits, doorkeeper = RateLimits(0, 2), Doorkeeper()
+    doorkeeper.failure = Turned(status, "api_unavailable", "Later.")
+    statuses: list[int] = []
+    for _ in range(5):
+        with pytest.raises(Turned) as caught:
+            await limits.admitted(HOME, doorkeeper, WRONG)
+        statuses.append(caught.value.status)
+    assert statuses == [status, status, 429, 429, 429]
+    assert doorkeeper.looked_at == 2
