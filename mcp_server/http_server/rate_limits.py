@@ -88,7 +88,8 @@ class RateLimits:
         state = self._wrong and is_stranger and self._wrong.peek(network)
         if state and state.remaining - self._asked[network] < 1:
             raise _too_many_guesses(state)
-        self._asked[network] += is_stranger
+        guess = Counter([network] if is_stranger else ())
+        self._asked += guess
         try:
             yield
         except Turned as turned:
@@ -96,9 +97,7 @@ class RateLimits:
                 self._count_guess(network)
             raise
         finally:
-            self._asked[network] -= is_stranger
-            if not self._asked[network]:
-                del self._asked[network]
+            self._asked -= guess  # which forgets whom nothing is left of
 
     def _count_guess(self, network: str) -> None:
         result = self._wrong and self._wrong.limit(network)

@@ -212,12 +212,14 @@ async def test_what_is_no_answer_of_the_api_lets_nobody_in(status: int, body: by
             await client.key_scopes()
 
 
-async def test_it_is_asked_again_like_any_reading(api: LocalApi, pauses: list[float]) -> None:
-    api.script = [Scripted(503), Scripted(hang_up=True)]
-    api.last = Scripted(body=b'{"valid": true}')
+@pytest.mark.parametrize("status", [429, 503])
+async def test_an_api_that_has_no_time_is_not_asked_again(api: LocalApi, pauses: list[float], status: int) -> None:
+    api.script = [Scripted(status)]
     async with client_of(api) as client:
-        assert await client.key_scopes() is None
-    assert (len(api.received), len(pauses)) == (3, 2)
+        with pytest.raises(ApiRefused) as caught:
+            await client.key_scopes()
+    assert caught.value.status == status
+    assert (len(api.received), pauses) == (1, [])
 
 
 async def test_an_api_that_is_gone_is_no_refusal(api: LocalApi, pauses: list[float]) -> None:

@@ -6,14 +6,17 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from mcp_server.embedded import bodies
+from mcp_server.embedded.service import Service
 from tests.embedded.bodies import gcs_file, gcs_form, s3_body, service_account
-from tests.embedded.calling import error_of
+from tests.embedded.calling import calling, error_of
 
 pytestmark = pytest.mark.anyio
 
@@ -208,3 +211,16 @@ async def test_no_body_is_a_defect(api: httpx.AsyncClient, content: bytes, *, fo
     path = "/connectors/gcs" if form else "/connectors/s3"
     answer = await api.post(path, content=whole if form else content, headers={"Content-Type": media_type})
     assert answer.status_code in (400, 422)
+
+
+async def test_a_body_that_does_not_come_has_its_time(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+
+    async def without_end() -> AsyncIterator[bytes]:
+        yield b"{"
+        await anyio.sleep_forever()
+
+    headers = {"Content-Type": "application/json"}
+    async with calling(service) as api:
+        answer = await api.post("/connectors/s3", content=without_end(), headers=headers)
+    error_of(answer, 408, "body_incomplete")

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mcp_server.http_server.callers import current_identity
 from tests.http_server.serving import Served, serving
 
 CALL: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "list_connectors"}}
@@ -73,3 +74,8 @@ def test_a_body_over_1_mib_is_refused_whether_it_says_so_or_not(served: Served, 
         refused = httpx.post(f"{served.url}/mcp", content=content, headers={"Content-Type": "application/json"})
         assert refused.status_code == 413
     assert ask(served, "POST", "/mcp").status_code == 200
+
+
+def test_nothing_is_done_for_nobody() -> None:
+    with pytest.raises(PermissionError):
+        current_identity()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -147,3 +148,13 @@ async def test_with_an_identity_a_request_without_tls_is_not_read(identity: Iden
             await plain.send(request("GET", "/"))
             assert b"HTTP/" not in await heard(plain)
     await checkpoint()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
+@pytest.mark.parametrize(("platform", "milliseconds"), [("linux", 30_000), ("darwin", 0)])
+def test_who_reads_no_answer_is_cut_off_by_the_system(
+    monkeypatch: pytest.MonkeyPatch, platform: str, milliseconds: int
+) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    with Listening("127.0.0.1", 0).open_socket() as opened:
+        assert opened.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == milliseconds
