@@ -47,6 +47,19 @@ class CloudFile(Resource):
     extension: str = ""
 
 
+class Totals(Resource):
+    """Of all files that were found, whatever page of them is shown."""
+
+    files: int = Field(ge=0)
+    bytes: int = Field(ge=0)
+    extensions: dict[str, int] = Field(
+        default={},
+        description='how many files have each extension, the most frequent first: at most 10, the rest as "other"',
+    )
+    newest: str | None = Field(default=None, description="ISO 8601, UTC; absent if there are no files")
+    oldest: str | None = Field(default=None, description="ISO 8601, UTC; absent if there are no files")
+
+
 class TestResult(Resource):
     """What a test of the access found; `checked` lists the steps that passed (embedded API only)."""
 
