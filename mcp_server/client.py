@@ -17,6 +17,7 @@ import httpx
 from mcp_server import wire
 from mcp_server.connections import Connections
 from mcp_server.connectors import Connectors
+from mcp_server.error_envelope import HINTS
 from mcp_server.errors import ApiRefused, ConfigurationError
 from mcp_server.exchange import Bounds, Exchange, Seen
 from mcp_server.operation import LOCAL_READ, AnswerT, Operation, Request, RequestT
@@ -141,7 +142,7 @@ class _View(VideoVector):
 
 
 def _decoded(operation: Operation[RequestT, AnswerT], reply: Reply, scrubber: Scrubber) -> AnswerT:
-    return wire.decode_answer(operation, reply.status, reply.body, reply.request_id, _scrub(scrubber))
+    return wire.decode_answer(operation, reply.status, reply.body, reply.headers, _scrub(scrubber))
 
 
 def _scrub(scrubber: Scrubber) -> Callable[[object], object]:
@@ -157,7 +158,7 @@ def _scrub(scrubber: Scrubber) -> Callable[[object], object]:
 def _scopes(answer: object) -> frozenset[str] | None:
     said = cast("Mapping[str, object]", answer if isinstance(answer, dict) else {})
     if said.get("valid", True) is not True:
-        raise ApiRefused(401, "invalid_api_key", "The API key is not valid.", hint=wire.HINTS[401])
+        raise ApiRefused(401, "invalid_api_key", "The API key is not valid.", hint=HINTS[401])
     listed = said.get("scopes")
     scopes = cast("list[object]", listed) if isinstance(listed, list) else [None]
     names = [scope for scope in scopes if isinstance(scope, str)]

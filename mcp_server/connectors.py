@@ -7,10 +7,11 @@ from typing import Any
 
 from mcp_server import operations as op
 from mcp_server import wire
-from mcp_server.fields import ConnectorScope, ImportMode
+from mcp_server.fields import ConnectorScope, ImportMode, Sort
+from mcp_server.file_operations import BROWSE_ALL_FILES, BROWSE_CONNECTOR_FILES
 from mcp_server.operation import AnswerT, Ask, Operation, RequestT
 from mcp_server.redaction import Secret
-from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from mcp_server.resources import CloudFile, Connector, Deletion, FilePage, TestResult
 
 
 class Connectors:
@@ -155,9 +156,34 @@ class Connectors:
     async def browse(
         self, connector_id: str, *, prefix: str = "", pattern: str = "*", recursive: bool = True
     ) -> Sequence[CloudFile]:
-        """The files below a prefix that match a glob, sorted by path."""
+        """All files below a prefix that match a glob, sorted by path; a large listing is better read in pages."""
         return await self._ask(
-            op.BROWSE_CONNECTOR_FILES, connector_id=connector_id, prefix=prefix, pattern=pattern, recursive=recursive
+            BROWSE_ALL_FILES, connector_id=connector_id, prefix=prefix, pattern=pattern, recursive=recursive
+        )
+
+    async def browse_page(  # noqa: PLR0913 - the fields of the API
+        self,
+        connector_id: str,
+        *,
+        prefix: str = "",
+        pattern: str = "*",
+        recursive: bool = True,
+        limit: int = 100,
+        cursor: str | None = None,
+        sort: Sort = "path",
+        summary: bool = False,
+    ) -> FilePage:
+        """A page of at most 1,000 such files, with totals of all where they are known; a summary has no files."""
+        return await self._ask(
+            BROWSE_CONNECTOR_FILES,
+            connector_id=connector_id,
+            prefix=prefix,
+            pattern=pattern,
+            recursive=recursive,
+            limit=limit,
+            cursor=cursor,
+            sort=sort,
+            summary=summary,
         )
 
     async def delete(self, connector_id: str) -> Deletion:

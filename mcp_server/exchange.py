@@ -69,9 +69,10 @@ def _octets(headers: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _request_to(base_url: str, message: Message, key: str) -> httpx.Request:
+    where = _url(base_url + message.path)
     return httpx.Request(
         message.method,
-        _url(base_url + message.path),
+        httpx.URL(where, params=message.query) if message.query else where,
         headers=[*_HEADERS, *_octets(message.headers), *_octets({"X-API-Key": key} if key else {})],
         json=message.json,
         data=message.form,

@@ -68,6 +68,13 @@ def truth(value: object) -> object:
     return _WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
+def _number(value: object) -> object:
+    """Of what pydantic takes for a number, true and false are none."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
 def _without_outer_slashes(path: str) -> str:
     return path.strip("/")
 
@@ -182,6 +189,9 @@ Pattern = Annotated[
     _ANY,
     Field(examples=["*.mp4", "clips/**/*.{mp4,mov}"], json_schema_extra={"format": "glob"}),
 ]
+Sort = Literal["path", "size", "time"]
+Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_number)]
+Cursor = Annotated[str, _TRIMMED, _Matching("[A-Za-z0-9_-]{1,4096}", "a next_cursor, as it was given")]
 
 CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "gcs": ("credentials_json",),

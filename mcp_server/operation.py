@@ -64,6 +64,8 @@ class Request(BaseModel):
 class Operation(Generic[RequestT, AnswerT]):
     """One row. `wire_names` maps a request field to its name in the HTTP body where the two differ.
 
+    `query` names the request fields that travel in the URL's query, `unsent` those that do not travel: they are for
+    whoever shows the answer. Of an answer that `is_paged` the body has the files alone, and headers have the rest.
     `providers` are those whose credentials it takes; one that takes several replaces those of a connector that exists.
     """
 
@@ -80,6 +82,9 @@ class Operation(Generic[RequestT, AnswerT]):
     status: int = 200
     wire_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     providers: tuple[str, ...] = ()
+    query: tuple[str, ...] = ()
+    unsent: tuple[str, ...] = ()
+    is_paged: bool = False
 
     @property
     def keyed(self) -> bool:

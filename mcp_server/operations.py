@@ -24,8 +24,6 @@ from mcp_server.fields import (
     GcsBucket,
     IdempotencyKey,
     ImportMode,
-    Pattern,
-    Prefix,
     Region,
     S3Bucket,
     Scopes,
@@ -33,9 +31,10 @@ from mcp_server.fields import (
     TenantId,
     truth,
 )
-from mcp_server.operation import CREATION, LOCAL_READ, OVERWRITE, PROBE, STORAGE_READ, Body, Operation, Request
+from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
+from mcp_server.operation import CREATION, LOCAL_READ, OVERWRITE, PROBE, Body, Operation, Request
 from mcp_server.redaction import Secret
-from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from mcp_server.resources import Connector, Deletion, TestResult
 from mcp_server.service_account import ServiceAccountKey
 
 
@@ -238,32 +237,6 @@ TEST_CONNECTOR = Operation(
     answer=TestResult,
     scope="write",
     effect=PROBE,
-)
-
-
-class BrowseConnectorFiles(Request):
-    """Arguments of browse_connector_files."""
-
-    connector_id: ConnectorId
-    prefix: Prefix = Field(default="", description="Key prefix, e.g. incoming/2026/")
-    pattern: Pattern = Field(
-        default="*",
-        description="Glob: * ? ** [...] {a,b}. Without / it matches the name, with / the path below prefix",
-    )
-    recursive: Flag = Field(default=True, description="false: not in subfolders")
-
-
-BROWSE_CONNECTOR_FILES = Operation(
-    name="browse_connector_files",
-    title="Browse connector files",
-    description="List files by prefix and pattern, sorted by path. Totals count all, the first 100 are shown.",
-    method="POST",
-    path="/connectors/{connector_id}/browse",
-    request=BrowseConnectorFiles,
-    answer=list[CloudFile],
-    scope="read",
-    effect=STORAGE_READ,
-    body=Body.JSON,
 )
 
 

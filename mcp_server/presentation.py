@@ -10,12 +10,11 @@ from itertools import accumulate
 from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, Field
-from pydantic_core import to_json
+from pydantic_core import to_json, to_jsonable_python
 
 from mcp_server.characters import all_seen
 from mcp_server.errors import ConnectorError
 from mcp_server.operations import (
-    BrowseConnectorFiles,
     DeleteConnector,
     GetConnector,
     ListConnectors,
@@ -24,16 +23,15 @@ from mcp_server.operations import (
     UpdateConnector,
 )
 from mcp_server.redaction import Scrubber
-from mcp_server.resources import CloudFile, Connector, Deletion, Resource, TestResult
+from mcp_server.resources import Connector, Deletion, Resource, TestResult
 
-MAX_FILES_SHOWN = 100
 MAX_ROWS_LENGTH = 24_000
 MAX_TEXT_LENGTH = 4_096
 _MOST_WRITTEN = 3
 """Characters, at most, that an octet becomes when it is written out."""
 
 NOTHING_SECRET = Scrubber(())
-RowT = TypeVar("RowT", bound=BaseModel)
+RowT = TypeVar("RowT", bound=BaseModel | str)
 
 
 class CreatedConnector(Connector):
@@ -79,25 +77,6 @@ class TestReport(Resource):
     idempotency_key: str
 
 
-class FileRow(Resource):
-    """One file; its name is the end of its path."""
-
-    path: str
-    size_bytes: int
-    last_modified: str = Field(description="ISO 8601, UTC")
-    content_type: str | None = None
-
-
-class FileListing(Resource):
-    """The files that matched; `files` holds the first of them by path."""
-
-    total_files: int
-    total_bytes: int
-    truncated: bool = Field(description="Whether files holds fewer than total_files")
-    next_step: str | None = None
-    files: list[FileRow]
-
-
 class DeletedConnector(Resource):
     """Confirmation of a deletion."""
 
@@ -128,7 +107,7 @@ def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorL
     """All connectors with counts by provider."""
     providers = [connector.provider for connector in connectors]
     counts = {provider: providers.count(provider) for provider in ProviderCounts.model_fields}
-    shown = _fitting(connectors)
+    shown = fitting(connectors)
     return ConnectorList(
         total=len(connectors),
         by_provider=ProviderCounts(**counts),
@@ -168,39 +147,24 @@ def test_report(request: TestConnector, result: TestResult) -> TestReport:
     )
 
 
-_NARROW = "Narrow prefix or pattern to see the others."
-_NOTHING_MATCHED = "Nothing matched. A prefix is the start of whole keys: no / before it, and one at a folder's end."
-
-
-def file_listing(_: BrowseConnectorFiles, files: list[CloudFile]) -> FileListing:
-    """Totals of all files, rows of the first 100 (fewer when their paths are very long)."""
-    shown = _fitting([FileRow.model_validate(file.model_dump()) for file in files[:MAX_FILES_SHOWN]])
-    return FileListing(
-        total_files=len(files),
-        total_bytes=sum(file.size_bytes for file in files),
-        truncated=len(shown) < len(files),
-        next_step=_NOTHING_MATCHED if not files else _NARROW if len(shown) < len(files) else None,
-        files=shown,
-    )
-
-
 def deleted(request: DeleteConnector, deletion: Deletion) -> DeletedConnector:
     """The API's confirmation with the id."""
     return DeletedConnector(connector_id=request.connector_id, message=deletion.message)
 
 
-def _fitting(rows: Sequence[RowT]) -> list[RowT]:
-    """The first rows that together stay far below what a client shows its model."""
-    if _MOST_WRITTEN * len(to_json(rows, exclude_none=True)) <= MAX_ROWS_LENGTH:
+def fitting(rows: Sequence[RowT], longest: int = MAX_ROWS_LENGTH) -> list[RowT]:
+    """The first rows that together are at most so many characters long, as they are shown; the first in any case."""
+    if _MOST_WRITTEN * len(to_json(rows, exclude_none=True)) <= longest:
         return [*rows]
     sizes = accumulate(_length(row) for row in rows)
-    return [row for row, size in zip(rows, sizes, strict=True) if size <= MAX_ROWS_LENGTH]
+    fit = sum(size <= longest for size in sizes)
+    return [*rows[: max(fit, 1)]]
 
 
-def _length(row: BaseModel) -> int:
+def _length(row: BaseModel | str) -> int:
     """About how many characters it is shown with; scrubbing, which costs more, is left to what is shown."""
-    text = row.model_dump_json(exclude_none=True)
-    return len(text) if all_seen(text) else len(str(_made_visible(row.model_dump(mode="json", exclude_none=True))))
+    text = to_json(row, exclude_none=True).decode()
+    return len(text) if all_seen(text) else len(str(_made_visible(to_jsonable_python(row, exclude_none=True))))
 
 
 def visible(text: str) -> str:

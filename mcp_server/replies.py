@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -11,7 +12,6 @@ from typing import cast
 import httpx
 
 from mcp_server.errors import ApiMisbehaved
-from mcp_server.wire import REQUEST_ID_HEADER
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_VALUES = 4_000_000
@@ -26,8 +26,12 @@ class Reply:
 
     status: int
     body: bytes
-    request_id: str
-    retry_after: str
+    headers: Mapping[str, str]
+
+    @property
+    def retry_after(self) -> str:
+        """Empty when it says nothing of that."""
+        return self.headers.get("Retry-After", "")
 
     @property
     def wanted_pause(self) -> float | None:
@@ -90,8 +94,7 @@ async def _body(response: httpx.Response, limit: int) -> _Body:
 async def read_reply(response: httpx.Response) -> Reply:
     """The response, read to its end; raises ApiMisbehaved when it is too large or cannot be unpacked."""
     body = await (_error_body(response) if response.is_error else _answer_body(response))
-    headers = response.headers
-    return Reply(response.status_code, body, headers.get(REQUEST_ID_HEADER, ""), headers.get("Retry-After", ""))
+    return Reply(response.status_code, body, response.headers)
 
 
 async def _error_body(response: httpx.Response) -> bytes:

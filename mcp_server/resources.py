@@ -60,6 +60,14 @@ class Totals(Resource):
     oldest: str | None = Field(default=None, description="ISO 8601, UTC; absent if there are no files")
 
 
+class FilePage(Resource):
+    """A page of a listing; `totals`, where they are known, are those of the whole, and `next_cursor` leads on."""
+
+    files: list[CloudFile]
+    totals: Totals | None = None
+    next_cursor: str | None = None
+
+
 class TestResult(Resource):
     """What a test of the access found; `checked` lists the steps that passed (embedded API only)."""
 

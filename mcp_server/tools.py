@@ -6,19 +6,20 @@ How an answer looks is presentation's, how it is fetched the client's, where its
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
+from mcp_server import file_views, presentation, wire
 from mcp_server import operations as op
-from mcp_server import presentation, wire
 from mcp_server.authority import Authority
 from mcp_server.elicitation import Caller, SilentCaller
 from mcp_server.errands import ConnectorErrand, Site
 from mcp_server.errors import ConnectorError
+from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
 from mcp_server.intake import Draft, Intake
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.portable_schema import portable_schema
@@ -53,6 +54,8 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     operation: Operation[RequestT, AnswerT]
     view: type[ViewT]
     present: Callable[[RequestT, AnswerT], ViewT]
+    write: Callable[[Mapping[str, Any]], str] = presentation.compact
+    """Writes the view's data as text."""
 
     def describe(self, intake: Intake = DEFAULT_INTAKE) -> Tool:
         """The tools/list entry."""
@@ -107,7 +110,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             )
         errand = ConnectorErrand(draft, provider, backing.site, existing)
         view = await backing.reception.settled(errand, caller)
-        return view if isinstance(view, InputRequiredResult) else _shown(view, backing.site.scrubber)
+        return view if isinstance(view, InputRequiredResult) else self._shown(view, backing.site.scrubber)
 
     async def _existing(self, site: Site, draft: Draft[RequestT, AnswerT]) -> Connector | None:
         """The connector whose credentials are to be replaced."""
@@ -123,14 +126,13 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
 
             async def answer() -> CallToolResult:
                 view = self.present(request, await backing.site.ask(self.operation, request))
-                return _shown(view.model_copy(update={"note": note}) if note else view, scrubber)
+                return self._shown(view.model_copy(update={"note": note}) if note else view, scrubber)
 
             return await self._bordered(answer(), scrubber, note, wire.idempotency_key(request))
 
-
-def _shown(view: BaseModel, scrubber: Scrubber) -> CallToolResult:
-    data = presentation.structured(view, scrubber)
-    return CallToolResult(content=[TextContent(type="text", text=presentation.compact(data))], structured_content=data)
+    def _shown(self, view: BaseModel, scrubber: Scrubber) -> CallToolResult:
+        data = presentation.structured(view, scrubber)
+        return CallToolResult(content=[TextContent(type="text", text=self.write(data))], structured_content=data)
 
 
 TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
@@ -141,7 +143,7 @@ TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
     ConnectorTool(op.GET_CONNECTOR, Connector, presentation.one_connector),
     ConnectorTool(op.UPDATE_CONNECTOR, presentation.UpdatedConnector, presentation.updated),
     ConnectorTool(op.TEST_CONNECTOR, presentation.TestReport, presentation.test_report),
-    ConnectorTool(op.BROWSE_CONNECTOR_FILES, presentation.FileListing, presentation.file_listing),
+    ConnectorTool(BROWSE_CONNECTOR_FILES, file_views.FileListing, file_views.file_listing, file_views.text),
     ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, presentation.deleted),
 )
 

@@ -5,17 +5,20 @@ No I/O library is imported here; the client and the embedded API each bring thei
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Annotated, Any, cast, get_origin
 
 from pydantic import BaseModel, FailFast, TypeAdapter, ValidationError
 
-from mcp_server.errors import ApiMisbehaved, ApiRefused, ConnectorError, InvalidArguments, Violation, listed
+from mcp_server.error_envelope import as_it_is, decode_error
+from mcp_server.errors import ApiMisbehaved, InvalidArguments, Violation
 from mcp_server.operation import AnswerT, AnyOperation, Body, Operation, Request, RequestT
+from mcp_server.page_headers import FILES, page_headers, page_of
 from mcp_server.redaction import reveal
+from mcp_server.resources import FilePage
 from mcp_server.spelling import AS_WRITTEN
 from mcp_server.violations import unknown, violation
 
@@ -23,6 +26,8 @@ IDEMPOTENCY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 REQUEST_ID_HEADER = "X-Request-ID"
 CLEARED = "clear_export_base_path"
+NO_FIELDS: Mapping[str, str] = MappingProxyType({})
+_FLAGS: Mapping[str, object] = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class Message:
     method: str
     path: str
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     form: Mapping[str, Any] | None = field(default=None, repr=False)
     files: Mapping[str, tuple[str, bytes, str]] | None = field(default=None, repr=False)
@@ -92,26 +98,29 @@ def idempotency_key(request: BaseModel) -> str:
 
 def encode_request(operation: Operation[RequestT, AnswerT], request: RequestT) -> Message:
     """The HTTP message of a request, secrets in clear."""
-    values = reveal(request)
+    values = {name: value for name, value in reveal(request).items() if name not in operation.unsent}
     path = operation.path.format(**{name: values.pop(name) for name in operation.path_fields})
     key = values.pop("idempotency_key", None)
     headers = {IDEMPOTENCY_HEADER: key} if key else {}
+    query = _query({name: values.pop(name, None) for name in operation.query})
     if operation.body is Body.NONE:
-        return Message(operation.method, path, headers)
+        return Message(operation.method, path, headers, query)
     if operation.body is Body.FORM:
         files = {part: _file_part(values.pop(name)) for name, part in operation.wire_names.items()}
-        return Message(operation.method, path, headers, form=values, files=files)
+        return Message(operation.method, path, headers, query, form=values, files=files)
     if operation.body is Body.MERGE_PATCH and values.pop(CLEARED):
         values["export_base_path"] = None
-    return Message(operation.method, path, headers, json=values)
+    return Message(operation.method, path, headers, query, json=values)
+
+
+def _query(values: Mapping[str, object]) -> dict[str, str]:
+    """What is set, as text; what is not wanted is left out."""
+    set_ones = {name: value for name, value in values.items() if value is not None and value is not False}
+    return {name: "true" if value is True else str(value) for name, value in set_ones.items()}
 
 
 def _file_part(content: str) -> tuple[str, bytes, str]:
     return ("credentials.json", content.encode(), "application/json")
-
-
-def _as_it_is(value: object) -> object:
-    return value
 
 
 @lru_cache(maxsize=32)
@@ -126,101 +135,33 @@ def decode_answer(
     operation: Operation[RequestT, AnswerT],
     status: int,
     body: bytes,
-    request_id: str = "",
-    scrub: Callable[[object], object] = _as_it_is,
+    headers: Mapping[str, str] = NO_FIELDS,
+    scrub: Callable[[object], object] = as_it_is,
 ) -> AnswerT:
     """The answer in an HTTP response; `scrub` sees what an error is made of, and nothing of an answer.
 
     Raises ApiRefused for an error status, ApiMisbehaved for anything that is not the documented shape.
     """
+    request_id = headers.get(REQUEST_ID_HEADER, "")
     if status >= 400:
         raise decode_error(status, body, request_id, scrub)
     if not 200 <= status < 300:
-        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", _text(scrub(request_id)))
+        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", scrub(request_id))
     try:
-        return cast("AnswerT", _adapter(operation).validate_json(body))
+        answer = page_of(body, headers) if operation.is_paged else _adapter(operation).validate_json(body)
+        return cast("AnswerT", answer)
     except ValidationError:
         what = f"Its answer to {operation.name} has an unknown shape."
-        raise _misbehaved(what, _text(scrub(request_id))) from None
+        raise _misbehaved(what, scrub(request_id)) from None
 
 
-def _misbehaved(what: str, request_id: str) -> ApiMisbehaved:
+def _misbehaved(what: str, request_id: object) -> ApiMisbehaved:
     return ApiMisbehaved(
         f"The Connectors API misbehaved. {what}",
         hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
         code="unexpected_answer",
-        request_id=request_id,
+        request_id=str(request_id or "")[:1000],
     )
-
-
-HINTS: Mapping[int, str] = {
-    401: "Check the API key: the one in VIDEOVECTOR_API_KEY, or the one that your client sends.",
-    403: "The API key lacks the scope for this operation: use a key with it.",
-    404: "List the connectors for the ids that exist.",
-    413: "Send less.",
-    422: "Correct the arguments and call again.",
-    429: "Wait, then call again.",
-}
-_SERVER_HINT = "Call again later."
-_CLIENT_HINT = "Correct the call; list_connectors tells what exists."
-
-
-def decode_error(
-    status: int, body: bytes, request_id: str = "", scrub: Callable[[object], object] = _as_it_is
-) -> ApiRefused:
-    """The error in an HTTP response: the API's envelope, FastAPI's `detail`, or none of them."""
-    envelope = _mapping(scrub(_loaded(body)))
-    error, detail = _mapping(envelope.get("error")), envelope.get("detail")
-    details = _mapping(error.get("details"))
-    violations = (*_named_rules(details.get("fields")), *_fastapi_rules(detail))
-    refused = ApiRefused(
-        status,
-        _text(error.get("code")) or _text(error.get("error_code")) or f"http_{status}",
-        _refusal(status, _text(error.get("message")) or _text(detail), violations),
-        hint=_text(details.get("hint")) or HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
-        request_id=_text(error.get("request_id")) or _text(scrub(request_id)),
-        violations=violations,
-    )
-    refused.retryable = details["retryable"] is True if "retryable" in details else refused.retryable
-    return refused
-
-
-def _refusal(status: int, message: str, violations: tuple[Violation, ...]) -> str:
-    if violations:
-        return f"The Connectors API refused the arguments: {listed(violations)}."
-    return message or f"The Connectors API answered with HTTP status {status}."
-
-
-def _loaded(body: bytes) -> object:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _mapping(value: object) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
-
-
-def _entries(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value[:1000] if isinstance(value, str) else ""
-
-
-def _named_rules(fields: object) -> Iterator[Violation]:
-    for entry in map(_mapping, _entries(fields)):
-        if rule := _text(entry.get("rule")):
-            yield Violation(_text(entry.get("field")), rule)
-
-
-def _fastapi_rules(detail: object) -> Iterator[Violation]:
-    """Field and rule of each fault; `input`, which repeats what was sent, is never read."""
-    for entry in map(_mapping, _entries(detail)):
-        where = [str(step) for step in _entries(entry.get("loc")) if step not in ("body", "path", "query")]
-        yield Violation(".".join(where)[:100], _text(entry.get("msg"))[:200] or "is not valid")
 
 
 def decode_request(
@@ -228,10 +169,12 @@ def decode_request(
     path: Mapping[str, str],
     body: Mapping[str, Any],
     idempotency_key: str | None = None,
+    query: Mapping[str, str] = NO_FIELDS,
 ) -> RequestT:
-    """The request in an HTTP message whose path and body (JSON or form) were taken apart.
+    """The request in an HTTP message whose path, query and body (JSON or form) were taken apart.
 
-    Nothing is corrected. Raises InvalidArguments, also for a body field that belongs into the path or a header.
+    Nothing is corrected; in a query, what is not known is passed over, and what is empty is not set. Raises
+    InvalidArguments, also for a body field that belongs into the path, the query or a header.
     """
     arguments = dict(body)
     for name, part in operation.wire_names.items():
@@ -246,12 +189,14 @@ def decode_request(
         arguments |= {name: [arguments[name]] for name in _lists_of_one(operation.request, arguments)}
     if operation.keyed and idempotency_key is not None:
         arguments["idempotency_key"] = idempotency_key
-    return parse(operation, {**arguments, **path}, operation.wire_names, context=AS_WRITTEN)
+    asked = {name: _FLAGS.get(query[name], query[name]) for name in operation.query if query.get(name)}
+    return parse(operation, {**arguments, **asked, **path}, operation.wire_names, context=AS_WRITTEN)
 
 
 def _misplaced(operation: AnyOperation, body: Mapping[str, object]) -> Iterator[Violation]:
     """What the body may not have, at least not under this name, or not without a value."""
-    for name in (*operation.path_fields, *operation.wire_names, "idempotency_key", CLEARED):
+    elsewhere = (*operation.path_fields, *operation.query, *operation.unsent, "idempotency_key", CLEARED)
+    for name in (*elsewhere, *operation.wire_names):
         if name in body:
             yield Violation(name, "does not belong into the body")
     if operation.body is Body.MERGE_PATCH:
@@ -265,22 +210,12 @@ def _lists_of_one(request: type[Request], form: Mapping[str, object]) -> list[st
     return [name for name in several if isinstance(form.get(name), str)]
 
 
-def encode_answer(operation: Operation[RequestT, AnswerT], answer: AnswerT) -> bytes:
-    """The JSON body of an answer."""
-    return _adapter(operation).dump_json(answer)
-
-
-def encode_error(error: ConnectorError, request_id: str) -> tuple[int, dict[str, Any]]:
-    """The HTTP status and the envelope of an error."""
-    details: dict[str, Any] = {"retryable": error.retryable}
-    if error.hint:
-        details["hint"] = error.hint
-    violations = error.violations if isinstance(error, InvalidArguments | ApiRefused) else ()
-    if violations:
-        details["fields"] = [{"field": violation.field, "rule": violation.rule} for violation in violations]
-    status = 422 if isinstance(error, InvalidArguments) else error.status if isinstance(error, ApiRefused) else 500
-    body = {"code": error.code, "message": error.message, "details": details, "request_id": request_id}
-    return status, {"error": body}
+def encode_answer(operation: Operation[RequestT, AnswerT], answer: AnswerT) -> tuple[bytes, dict[str, str]]:
+    """The JSON body of an answer, and the headers that say the rest of it."""
+    if operation.is_paged:
+        page = cast("FilePage", answer)
+        return FILES.dump_json(page.files), page_headers(page)
+    return _adapter(operation).dump_json(answer), {}
 
 
 def as_request(request: Request) -> dict[str, Any]:

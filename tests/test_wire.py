@@ -11,6 +11,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from mcp_server import wire
+from mcp_server.error_envelope import decode_error
 from mcp_server.errors import ApiRefused, InvalidArguments, Violation
 from mcp_server.operations import LIST_CONNECTORS, TEST_CONNECTOR, UPDATE_CONNECTOR
 from mcp_server.redaction import reveal
@@ -89,7 +90,7 @@ def test_a_documented_answer_is_decoded_without_what_it_adds(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_server_encodes_an_answer_that_its_client_decodes_to_the_same(name: str) -> None:
     answer = wire.decode_answer(ROWS[name], 200, json.dumps(ANSWERS[name]).encode())
-    body = wire.encode_answer(ROWS[name], answer)
+    body, _ = wire.encode_answer(ROWS[name], answer)
     assert wire.decode_answer(ROWS[name], 200, body) == answer
     assert isinstance(json.loads(body), list) == (name in ("list_connectors", "browse_connector_files"))
 
@@ -97,7 +98,7 @@ def test_the_server_encodes_an_answer_that_its_client_decodes_to_the_same(name: 
 @pytest.mark.parametrize("case", ERRORS)
 def test_a_documented_error_is_decoded(case: str) -> None:
     sample = ERRORS[case]
-    error = wire.decode_error(sample["status"], json.dumps(sample["body"]).encode(), "from-header")
+    error = decode_error(sample["status"], json.dumps(sample["body"]).encode(), "from-header")
     expected = sample["refused"]
     assert {name: getattr(error, name) for name in expected} == expected
     assert error.status == sample["status"]
@@ -114,7 +115,7 @@ def test_an_error_status_is_raised_from_any_operation(case: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503])
 def test_an_error_says_what_to_do_next(status: int) -> None:
-    assert wire.decode_error(status, b"").hint
+    assert decode_error(status, b"").hint
 
 
 @pytest.mark.parametrize("odd", [None, [], "{}", 7, True])

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server import wire
+from mcp_server.error_envelope import decode_error, encode_error
 from mcp_server.errors import ApiMisbehaved, ApiRefused, ConfigurationError, ConnectorError, InvalidArguments, Violation
 from mcp_server.operations import CREATE_S3_CONNECTOR, LIST_CONNECTORS
 from mcp_server.redaction import reveal
@@ -98,7 +99,7 @@ ODD_BODIES: list[bytes] = [
 @pytest.mark.parametrize("body", ODD_BODIES, ids=range(len(ODD_BODIES)))
 def test_an_answer_of_unknown_shape_shows_nothing_of_itself(body: bytes) -> None:
     with pytest.raises(ApiMisbehaved) as caught:
-        wire.decode_answer(LIST_CONNECTORS, 200, body, "req_9")
+        wire.decode_answer(LIST_CONNECTORS, 200, body, {wire.REQUEST_ID_HEADER: "req_9"})
     error = caught.value
     assert CANARY not in f"{error} {error!r} {error.__cause__!r} {error.__dict__}"
     assert error.__suppress_context__
@@ -124,40 +125,40 @@ ODD_ERRORS: list[bytes] = [
 
 @pytest.mark.parametrize("body", ODD_ERRORS, ids=range(len(ODD_ERRORS)))
 def test_an_error_of_unknown_shape_is_an_error_with_its_status_only(body: bytes) -> None:
-    error = wire.decode_error(418, body)
+    error = decode_error(418, body)
     assert CANARY not in f"{error} {error!r} {error.__dict__}"
     assert (error.status, error.code) == (418, "http_418")
 
 
 def test_the_input_that_fastapi_repeats_is_not_shown() -> None:
     fault: Json = {"loc": ["body", "client_secret"], "msg": "too short", "input": CANARY, "ctx": {"given": CANARY}}
-    error = wire.decode_error(422, json.dumps({"detail": [fault]}).encode())
+    error = decode_error(422, json.dumps({"detail": [fault]}).encode())
     assert error.violations == (Violation("client_secret", "too short"),)
     assert CANARY not in f"{error} {error!r} {error.__dict__}"
 
 
 @pytest.mark.parametrize("status", [500, 503, 599])
 def test_an_error_of_the_server_says_that_it_may_pass(status: int) -> None:
-    error = wire.decode_error(status, b"")
+    error = decode_error(status, b"")
     assert error.retryable
     assert "later" in error.hint
 
 
 def test_a_long_message_from_outside_is_cut() -> None:
-    error = wire.decode_error(400, json.dumps({"error": {"message": "m" * 100_000, "code": "c" * 100_000}}).encode())
+    error = decode_error(400, json.dumps({"error": {"message": "m" * 100_000, "code": "c" * 100_000}}).encode())
     assert len(f"{error}{error.code}") < 4_000
 
 
 def test_many_faults_from_outside_are_cut() -> None:
     faults = [{"loc": ["body", "name"], "msg": "m" * 900}] * 1_000
-    error = wire.decode_error(422, json.dumps({"detail": faults}).encode())
+    error = decode_error(422, json.dumps({"detail": faults}).encode())
     assert len(str(error)) < 40_000
 
 
 def test_a_violation_survives_the_way_to_the_client() -> None:
     sent = InvalidArguments((Violation("bucket", "must be lower case"), Violation("", "name one field")))
-    status, envelope = wire.encode_error(sent, "req_7")
-    received = wire.decode_error(status, json.dumps(envelope).encode())
+    status, envelope = encode_error(sent, "req_7")
+    received = decode_error(status, json.dumps(envelope).encode())
     assert status == 422
     assert received.violations == sent.violations
     assert (received.code, received.request_id, received.hint) == ("validation_error", "req_7", sent.hint)
@@ -172,8 +173,8 @@ def test_a_violation_survives_the_way_to_the_client() -> None:
     ],
 )
 def test_an_error_survives_the_way_to_the_client(error: ConnectorError, status: int) -> None:
-    sent_status, envelope = wire.encode_error(error, "req_8")
-    received = wire.decode_error(sent_status, json.dumps(envelope).encode())
+    sent_status, envelope = encode_error(error, "req_8")
+    received = decode_error(sent_status, json.dumps(envelope).encode())
     assert received.status == status
     assert (received.code, received.message) == (error.code, error.message)
     assert (received.retryable, received.request_id) == (error.retryable, "req_8")

@@ -5,7 +5,7 @@ What an operation does is the service's; how messages are spelled is the wire's;
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route, Router
 
 from mcp_server import __version__, wire
@@ -24,8 +24,11 @@ from mcp_server.embedded.bodies import BoundedBodies, read_fields
 from mcp_server.embedded.border import Guarded, KnownOrigins, RequestIds, answer_error, guard
 from mcp_server.embedded.calls import Call, api_key_in, in_process, require_scope
 from mcp_server.embedded.service import Service
+from mcp_server.embedded.streams import begun
 from mcp_server.embedded.tenancy import ApiKeys
 from mcp_server.fields import ALL_CREDENTIAL_FIELDS
+from mcp_server.file_operations import BROWSE_ALL_FILES, BROWSE_CONNECTOR_FILES, BrowseAllFiles
+from mcp_server.file_pages import Columns
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.origins import Origins
 from mcp_server.redaction import Secret, secrets_of
@@ -45,20 +48,46 @@ class Served:
     answer: Callable[[Call, Request], Awaitable[Response]]
 
 
+async def _decoded(operation: Operation[RequestT, AnswerT], http: Request) -> RequestT:
+    fields = await read_fields(http, operation.body)
+    guard(http, _credentials_in(fields))
+    key = http.headers.get(wire.IDEMPOTENCY_HEADER)
+    request = wire.decode_request(operation, http.path_params, fields, key, http.query_params)
+    guard(http, secrets_of(request))
+    return request
+
+
 def serve(operation: Operation[RequestT, AnswerT], act: Callable[[Call, RequestT], Awaitable[AnswerT]]) -> Served:
     """The operation as an HTTP exchange around the service method that does it."""
 
     async def answer(call: Call, http: Request) -> Response:
-        fields = await read_fields(http, operation.body)
-        guard(http, _credentials_in(fields))
-        key = http.headers.get(wire.IDEMPOTENCY_HEADER)
-        request = wire.decode_request(operation, http.path_params, fields, key)
-        guard(http, secrets_of(request))
-        content = wire.encode_answer(operation, await act(call, request))
-        headers = {wire.REPLAYED_HEADER: "true"} if call.replayed else None
+        request = await _decoded(operation, http)
+        content, headers = wire.encode_answer(operation, await act(call, request))
+        if call.replayed:
+            headers[wire.REPLAYED_HEADER] = "true"
         return Response(content, operation.status, headers, media_type="application/json")
 
     return Served(operation, answer)
+
+
+def _streaming(act: Callable[[Call, BrowseAllFiles], Awaitable[AsyncGenerator[Columns]]]) -> Served:
+    """All files as one array, which is sent while they are listed."""
+
+    async def answer(call: Call, http: Request) -> Response:
+        listing = await act(call, await _decoded(BROWSE_ALL_FILES, http))
+        return StreamingResponse(await begun(listing), media_type="application/json")
+
+    return Served(BROWSE_ALL_FILES, answer)
+
+
+def _paged_or(paged: Served, whole: Served) -> Served:
+    """What answers a request with a query that says something of a page, else what answers any other."""
+
+    async def answer(call: Call, http: Request) -> Response:
+        asks_for_page = any(http.query_params.get(name) for name in paged.operation.query)
+        return await (paged if asks_for_page else whole).answer(call, http)
+
+    return Served(paged.operation, answer)
 
 
 def _credentials_in(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -100,7 +129,7 @@ def _joined(service: Service) -> tuple[Served, ...]:
         serve(op.GET_CONNECTOR, service.get_connector),
         serve(op.UPDATE_CONNECTOR, service.update_connector),
         serve(op.TEST_CONNECTOR, service.test_connector),
-        serve(op.BROWSE_CONNECTOR_FILES, service.browse_connector_files),
+        _paged_or(serve(BROWSE_CONNECTOR_FILES, service.browse_connector_files), _streaming(service.browse_all_files)),
         serve(op.DELETE_CONNECTOR, service.delete_connector),
     )
 

@@ -22,10 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mcp_server.embedded.database import DatabaseFault
 from mcp_server.embedded.storage import StorageFault
+from mcp_server.error_envelope import encode_error
 from mcp_server.errors import ApiRefused, ConfigurationError, ConnectorError
 from mcp_server.origins import Origins
 from mcp_server.redaction import guarding
-from mcp_server.wire import REQUEST_ID_HEADER, encode_error
+from mcp_server.wire import REQUEST_ID_HEADER
 
 _log = logging.getLogger(__name__)
 _STORAGE_STATUSES: Mapping[str, int] = MappingProxyType(

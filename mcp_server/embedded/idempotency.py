@@ -107,7 +107,7 @@ class Ledger:
             "tenant_id": call.tenant_id,
             "idempotency_key": request.idempotency_key,
             "request_digest": self._vault.digest(_content(operation, request)),
-            "answer": encode_answer(operation, answer).decode(),
+            "answer": encode_answer(operation, answer)[0].decode(),
             "created_at": clock.now(),
         }
         await connection.execute(insert(keyed_requests).values(row))

@@ -90,6 +90,7 @@ def _parameters(operation: AnyOperation) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": shown(properties[name])}
         for name in operation.path_fields
     ]
+    parameters += [{"name": name, "in": "query", "schema": shown(properties[name])} for name in operation.query]
     if operation.keyed:
         schema = {**shown(properties["idempotency_key"]), "description": _KEY}
         parameters.append({"name": IDEMPOTENCY_HEADER, "in": "header", "schema": schema})

@@ -7,8 +7,9 @@ from itertools import combinations
 from typing import Any
 
 from mcp_server.fields import CREDENTIAL_FIELDS
+from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
 from mcp_server.operation import AnyOperation, Body
-from mcp_server.operations import BROWSE_CONNECTOR_FILES, UPDATE_CONNECTOR
+from mcp_server.operations import UPDATE_CONNECTOR
 from mcp_server.service_account import DOCUMENT_SCHEMA
 from mcp_server.wire import CLEARED
 
@@ -51,7 +52,7 @@ def request_body(operation: AnyOperation) -> Json:
 def _body_schema(operation: AnyOperation) -> Json:
     """The request's schema without what travels elsewhere."""
     request = operation.request.model_json_schema()
-    elsewhere = {*operation.path_fields, "idempotency_key", CLEARED}
+    elsewhere = {*operation.path_fields, *operation.query, *operation.unsent, "idempotency_key", CLEARED}
     inside = {name: operation.wire_names.get(name, name) for name in request["properties"] if name not in elsewhere}
     required = [inside[name] for name in request.get("required", ()) if name in inside]
     properties = {part: _property(operation, name, request["properties"][name]) for name, part in inside.items()}

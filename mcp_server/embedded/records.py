@@ -17,12 +17,12 @@ from mcp_server.embedded import clock, storage
 from mcp_server.embedded.calls import Call
 from mcp_server.embedded.tables import connectors
 from mcp_server.embedded.vault import Vault
+from mcp_server.error_envelope import HINTS
 from mcp_server.errors import ApiRefused
 from mcp_server.fields import CREDENTIAL_FIELDS
 from mcp_server.operations import NewConnector, UpdateConnector
 from mcp_server.redaction import reveal
 from mcp_server.resources import Connector
-from mcp_server.wire import HINTS
 
 UNTESTED: Mapping[str, str | None] = MappingProxyType(
     {"status": "active", "last_tested_at": None, "last_test_result": None, "last_test_error": None}

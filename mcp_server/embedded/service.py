@@ -5,7 +5,7 @@ Credentials are clear only on the stack of the method that needs them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import RowMapping, select, true
@@ -17,12 +17,15 @@ from mcp_server.embedded.calls import Call
 from mcp_server.embedded.database import Database
 from mcp_server.embedded.idempotency import Ledger
 from mcp_server.embedded.keys import encryption_keys
+from mcp_server.embedded.listings import Listings, all_files
 from mcp_server.embedded.tenancy import ApiKeys
 from mcp_server.embedded.vault import Vault
 from mcp_server.errors import InvalidArguments, Violation
 from mcp_server.fields import CREDENTIAL_FIELDS
+from mcp_server.file_operations import BrowseAllFiles, BrowseConnectorFiles
+from mcp_server.file_pages import Columns
 from mcp_server.operation import Operation
-from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from mcp_server.resources import Connector, Deletion, FilePage, TestResult
 from mcp_server.settings import Settings
 
 CreationT = TypeVar("CreationT", bound=op.NewConnector)
@@ -37,6 +40,7 @@ class Service:
         self._storages = storages
         self._database = database
         self._ledger = Ledger(database, vault)
+        self._listings = Listings()
         self.api_keys = ApiKeys(database, vault)
         """Of those who call over HTTP."""
 
@@ -112,10 +116,14 @@ class Service:
 
         return await self._ledger.once(call, op.TEST_CONNECTOR, request, conclude)
 
-    async def browse_connector_files(self, call: Call, request: op.BrowseConnectorFiles) -> list[CloudFile]:
-        """Raises StorageFault, and ApiRefused: 404, or 409 when the credentials cannot be opened."""
+    async def browse_connector_files(self, call: Call, request: BrowseConnectorFiles) -> FilePage:
+        """Raises InvalidArguments, StorageFault, and ApiRefused: 404, or 409 when the credentials cannot be opened."""
         opened = self._opened(call, await self._row(call, request.connector_id))
-        return await storage.browse(opened, request.prefix, request.pattern, request.recursive)
+        return await self._listings.page(call.tenant_id, opened, request)
+
+    async def browse_all_files(self, call: Call, request: BrowseAllFiles) -> AsyncGenerator[Columns]:
+        """As `browse_connector_files`; what goes wrong with the storage is raised on the way."""
+        return all_files(self._opened(call, await self._row(call, request.connector_id)), request)
 
     async def delete_connector(self, call: Call, request: op.DeleteConnector) -> Deletion:
         """Needs no key: a connector whose credentials are lost can go. Raises ApiRefused (404)."""

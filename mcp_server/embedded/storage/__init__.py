@@ -2,7 +2,7 @@
 
 from mcp_server.embedded.storage.access import AccessReport, check_access
 from mcp_server.embedded.storage.accounts import Account, AzureAccount, GcsAccount, S3Account
-from mcp_server.embedded.storage.browsing import browse
+from mcp_server.embedded.storage.browsing import Query, browse, page, walk
 from mcp_server.embedded.storage.exchange import Limits
 from mcp_server.embedded.storage.faults import StorageFault
 from mcp_server.embedded.storage.gcs_token import check_token_uri
@@ -15,6 +15,7 @@ __all__ = [
     "AzureAccount",
     "GcsAccount",
     "Limits",
+    "Query",
     "S3Account",
     "Storage",
     "StorageFault",
@@ -23,4 +24,6 @@ __all__ = [
     "browse",
     "check_access",
     "check_token_uri",
+    "page",
+    "walk",
 ]

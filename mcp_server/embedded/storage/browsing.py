@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from posixpath import splitext
 
 import anyio
@@ -13,6 +14,7 @@ from mcp_server.embedded.storage.faults import StorageFault
 from mcp_server.embedded.storage.glob import read_glob
 from mcp_server.embedded.storage.objects import Storage, StoredObject
 from mcp_server.errors import InvalidArguments, Violation
+from mcp_server.file_pages import Collector, Columns
 from mcp_server.resources import CloudFile
 
 
@@ -97,3 +99,35 @@ def _cloud_file(stored: StoredObject) -> CloudFile:
         content_type=stored.content_type,
         extension="" if extension == "." else extension,
     )
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which files."""
+
+    prefix: str
+    pattern: str
+    recursive: bool
+
+
+def _columns(files: list[CloudFile]) -> Columns:
+    return Columns(
+        [file.path for file in files],
+        [file.size_bytes for file in files],
+        [file.last_modified for file in files],
+        [file.content_type for file in files],
+    )
+
+
+async def page(
+    storage: Storage, query: Query, collector: Collector, *, wants_totals: bool, start_after: str = ""
+) -> bool:
+    """Lists into the collector; whether the whole listing was seen."""
+    files = await browse(storage, query.prefix, query.pattern, query.recursive)
+    collector.add(_columns(files))
+    return not start_after
+
+
+async def walk(storage: Storage, query: Query) -> AsyncGenerator[Columns]:
+    """Matching files in path order."""
+    yield _columns(await browse(storage, query.prefix, query.pattern, query.recursive))
