@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, overload
 
 from mcp_server import operations as op
 from mcp_server import wire
@@ -153,38 +153,45 @@ class Connectors:
         """Check the access for each scope; a failed test is an answer, not an error."""
         return await self._ask(op.TEST_CONNECTOR, connector_id=connector_id, idempotency_key=idempotency_key)
 
+    @overload
     async def browse(
         self, connector_id: str, *, prefix: str = "", pattern: str = "*", recursive: bool = True
-    ) -> Sequence[CloudFile]:
-        """All files below a prefix that match a glob, sorted by path; a large listing is better read in pages."""
-        return await self._ask(
-            BROWSE_ALL_FILES, connector_id=connector_id, prefix=prefix, pattern=pattern, recursive=recursive
-        )
+    ) -> Sequence[CloudFile]: ...
 
-    async def browse_page(  # noqa: PLR0913 - the fields of the API
+    @overload
+    async def browse(
         self,
         connector_id: str,
         *,
         prefix: str = "",
         pattern: str = "*",
         recursive: bool = True,
-        limit: int = 100,
+        limit: int,
         cursor: str | None = None,
         sort: Sort = "path",
         summary: bool = False,
-    ) -> FilePage:
-        """A page of at most 1,000 such files, with totals of all where they are known; a summary has no files."""
-        return await self._ask(
-            BROWSE_CONNECTOR_FILES,
-            connector_id=connector_id,
-            prefix=prefix,
-            pattern=pattern,
-            recursive=recursive,
-            limit=limit,
-            cursor=cursor,
-            sort=sort,
-            summary=summary,
-        )
+    ) -> FilePage: ...
+
+    async def browse(  # noqa: PLR0913 - the fields of the API
+        self,
+        connector_id: str,
+        *,
+        prefix: str = "",
+        pattern: str = "*",
+        recursive: bool = True,
+        limit: int | None = None,
+        cursor: str | None = None,
+        sort: Sort = "path",
+        summary: bool = False,
+    ) -> Sequence[CloudFile] | FilePage:
+        """The files below a prefix that match a glob, sorted by path; all, or with a `limit` a page of 1 to 1,000.
+
+        A page has totals of all where they are known, and leads to the next one; that of a `summary` has no files.
+        """
+        which = {"connector_id": connector_id, "prefix": prefix, "pattern": pattern, "recursive": recursive}
+        if limit is None:
+            return await self._ask(BROWSE_ALL_FILES, **which)
+        return await self._ask(BROWSE_CONNECTOR_FILES, **which, limit=limit, cursor=cursor, sort=sort, summary=summary)
 
     async def delete(self, connector_id: str) -> Deletion:
         """Delete a connector; stored files and imported media stay."""

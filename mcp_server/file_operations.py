@@ -16,10 +16,10 @@ class BrowseAllFiles(Request):
     """Which files: those that the API answers with when no page of them is asked for."""
 
     connector_id: ConnectorId
-    prefix: Prefix = Field(default="", description="Key prefix, e.g. incoming/2026/")
+    prefix: Prefix = Field(default="", description="e.g. incoming/2026/")
     pattern: Pattern = Field(
         default="*",
-        description="Glob: * ? ** [...] {a,b}. Without / it matches the name, with / the path below prefix",
+        description="Glob: * ? ** [...] {a,b}; of the name, or with / of the path below prefix",
     )
     recursive: Flag = Field(default=True, description="false: not in subfolders")
 
@@ -42,11 +42,11 @@ BROWSE_ALL_FILES = Operation(
 class BrowseConnectorFiles(BrowseAllFiles):
     """Arguments of browse_connector_files: which files, and which page of them."""
 
-    limit: Limit = Field(default=100, description="Files a page, 1-1000")
-    cursor: Cursor | None = Field(default=None, description="next_cursor of the page before, all else the same")
-    sort: Sort = Field(default="path", description="size: largest first; time: newest first")
-    summary: Flag = Field(default=False, description="Totals only: how many, how much, of what kind, since when")
-    details: Flag = Field(default=False, description="Also size, time and type of each file")
+    limit: Limit = Field(default=100, description="1-1000 a page")
+    cursor: Cursor | None = Field(default=None, description="next_cursor, all else unchanged")
+    sort: Sort = Field(default="path", description="size: largest, time: newest first")
+    summary: Flag = Field(default=False, description="Totals only")
+    details: Flag = Field(default=False, description="Also sizes, times, types")
 
     @classmethod
     def broken_combinations(cls, given: Mapping[str, object]) -> Iterator[Violation]:
@@ -58,7 +58,7 @@ class BrowseConnectorFiles(BrowseAllFiles):
 BROWSE_CONNECTOR_FILES = Operation(
     name="browse_connector_files",
     title="Browse connector files",
-    description="List files by prefix and pattern, a page at a time, with totals of all that match.",
+    description="Files by prefix and pattern: a page of them, and totals of all.",
     method="POST",
     path="/connectors/{connector_id}/browse",
     request=BrowseConnectorFiles,

@@ -79,7 +79,8 @@ def _known(totals: Totals) -> dict[str, Any]:
     return {
         "total_files": totals.files,
         "total_bytes": totals.bytes,
-        "extensions": [{"extension": each or "none", "files": files} for each, files in totals.extensions.items()],
+        "extensions": [{"extension": each or "none", "files": files} for each, files in totals.extensions.items()]
+        or None,
         "newest": totals.newest,
         "oldest": totals.oldest,
     }

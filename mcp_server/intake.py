@@ -19,8 +19,8 @@ from mcp_server.portable_schema import portable_schema
 
 NAMED = "credentials"
 ROTATED = "rotate_credentials"
-_ADVICE = "Best left out: the person is asked"
-_ROTATION = {"type": "boolean", "description": "Ask the person for new credentials on a page", "default": False}
+_ADVICE = "Leave out: the person is asked"
+_ROTATION = {"type": "boolean", "description": "Ask the person, on a page", "default": False}
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,7 +100,7 @@ class Intake:
     def _allowed(self, operation: Operation[Any, Any]) -> str:
         names = self.names(operation)
         if not names:
-            return "Name set up by the operator: none yet"
+            return "Set up by the operator: none yet"
         allowed = [_shortened(known) for known in names.values()]
         if operation.rotates:
             allowed = [f"{provider}: {each}" for provider, each in zip(names, allowed, strict=True)]

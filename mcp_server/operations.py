@@ -42,12 +42,10 @@ class NewConnector(Request):
     """What the three creations have in common."""
 
     name: ConnectorName = Field(description="1-100 characters")
-    scopes: Scopes = Field(default=["import"], description="import: read files; export: write results")
-    export_base_path: ExportBasePath | None = Field(
-        default=None, description="Folder that exports stay in, e.g. exports/review"
-    )
-    import_mode: ImportMode = Field(default="all", description="new_only: skip what was imported before")
-    idempotency_key: IdempotencyKey | None = Field(default=None, description="Made if absent; reuse to retry safely")
+    scopes: Scopes = Field(default=["import"], description="import reads, export writes")
+    export_base_path: ExportBasePath | None = Field(default=None, description="Folder of exports, e.g. exports/review")
+    import_mode: ImportMode = Field(default="all", description="new_only skips what was imported")
+    idempotency_key: IdempotencyKey | None = Field(default=None, description="Reuse to retry safely")
 
 
 class CreateGcsConnector(NewConnector):
@@ -55,13 +53,13 @@ class CreateGcsConnector(NewConnector):
 
     bucket: GcsBucket = Field(description="3-63 of a-z 0-9 . _ -")
     gcp_project_id: GcpProjectId
-    credentials_json: ServiceAccountKey = Field(description="Service-account key file: its JSON, up to 64 KiB")
+    credentials_json: ServiceAccountKey = Field(description="Service-account key file's JSON")
 
 
 CREATE_GCS_CONNECTOR = Operation(
     name="create_gcs_connector",
     title="Create GCS connector",
-    description="Connect a Google Cloud Storage bucket. Access is not checked yet: call test_connector next.",
+    description="Connect a Google Cloud Storage bucket. Then call test_connector.",
     method="POST",
     path="/connectors/gcs",
     request=CreateGcsConnector,
@@ -87,7 +85,7 @@ class CreateS3Connector(NewConnector):
 CREATE_S3_CONNECTOR = Operation(
     name="create_s3_connector",
     title="Create S3 connector",
-    description="Connect an Amazon S3 bucket. Access is not checked yet: call test_connector next.",
+    description="Connect an Amazon S3 bucket. Then call test_connector.",
     method="POST",
     path="/connectors/s3",
     request=CreateS3Connector,
@@ -113,7 +111,7 @@ class CreateAzureConnector(NewConnector):
 CREATE_AZURE_CONNECTOR = Operation(
     name="create_azure_connector",
     title="Create Azure Blob connector",
-    description="Connect an Azure Blob container. Access is not checked yet: call test_connector next.",
+    description="Connect an Azure Blob container. Then call test_connector.",
     method="POST",
     path="/connectors/azure",
     request=CreateAzureConnector,
@@ -168,7 +166,7 @@ class UpdateConnector(Request):
     FIXED = frozenset({"provider", "bucket", "region", "gcp_project_id", "storage_account", "container"})
 
     connector_id: ConnectorId
-    name: ConnectorName | None = Field(default=None, description="1-100 characters")
+    name: ConnectorName | None = None
     scopes: Scopes | None = None
     export_base_path: ExportBasePath | None = None
     clear_export_base_path: Flag = Field(default=False, description="Remove export_base_path")
@@ -203,7 +201,7 @@ def _partial_credentials(given: Mapping[str, object]) -> Iterator[Violation]:
 UPDATE_CONNECTOR = Operation(
     name="update_connector",
     title="Update connector",
-    description="Change only what is given. Credentials are replaced whole; bucket, region, account are fixed.",
+    description="Change only what is given; bucket, region, account are fixed.",
     method="PATCH",
     path="/connectors/{connector_id}",
     request=UpdateConnector,
@@ -228,8 +226,8 @@ TEST_CONNECTOR = Operation(
     name="test_connector",
     title="Test connector",
     description=(
-        "Check access for each scope (import: list and read; export: write and delete a probe) and set the status. "
-        "A failed test is a result that says why."
+        "Check access by scope (import: list, read; export: write, delete a probe); sets the status. "
+        "A failure is a result that says why."
     ),
     method="POST",
     path="/connectors/{connector_id}/test",

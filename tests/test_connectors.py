@@ -15,7 +15,7 @@ from mcp_server.connectors import Connectors
 from mcp_server.errors import InvalidArguments
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.redaction import Secret, reveal
-from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
+from mcp_server.resources import CloudFile, Connector, Deletion, FilePage, TestResult
 from tests.materials import ANSWERS, AWS_SECRET, AZURE_SECRET, ROWS, UUID, Json, arguments, made, pem, service_account
 
 pytestmark = pytest.mark.anyio
@@ -131,12 +131,17 @@ CALLS: list[tuple[str, Json, type, Call]] = [
     ),
     ("test_connector", {}, TestResult, lambda it: it.test("conn_123")),
     ("test_connector", {"idempotency_key": "mine"}, TestResult, lambda it: it.test("conn_123", idempotency_key="mine")),
-    ("browse_connector_files", {}, list, lambda it: it.browse("conn_123")),
     (
         "browse_connector_files",
-        {"prefix": "in/", "pattern": "*.mp4", "recursive": False},
-        list,
-        lambda it: it.browse("conn_123", prefix="in/", pattern="*.mp4", recursive=False),
+        {"prefix": "in/", "pattern": "*.mp4", "recursive": False, "limit": 100},
+        FilePage,
+        lambda it: it.browse("conn_123", prefix="in/", pattern="*.mp4", recursive=False, limit=100),
+    ),
+    (
+        "browse_connector_files",
+        {"limit": 7, "cursor": "abc", "sort": "size"},
+        FilePage,
+        lambda it: it.browse("conn_123", limit=7, cursor="abc", sort="size"),
     ),
     ("delete_connector", {}, Deletion, lambda it: it.delete("conn_123")),
 ]
@@ -149,6 +154,22 @@ async def test_a_method_makes_the_request_of_its_operation(
     asked, request, answer = await _made(call)
     assert (asked, request) == (name, _expected(name, **changes))
     assert isinstance(answer, answer_type)
+
+
+WHOLE: tuple[tuple[Json, Call], ...] = (
+    ({"pattern": "*", "prefix": "", "recursive": True}, lambda it: it.browse("conn_123")),
+    (
+        {"pattern": "*.mp4", "prefix": "in/", "recursive": False},
+        lambda it: it.browse("conn_123", prefix="in/", pattern="*.mp4", recursive=False),
+    ),
+)
+
+
+@pytest.mark.parametrize(("expected", "call"), WHOLE)
+async def test_browsing_without_a_limit_asks_for_no_page(expected: Json, call: Call) -> None:
+    asked, request, answer = await _made(call)
+    assert (asked, request) == ("browse_connector_files", {"connector_id": "conn_123", **expected})
+    assert isinstance(answer, list)
 
 
 async def test_browsing_gives_files_and_listing_gives_connectors() -> None:

@@ -63,9 +63,9 @@ def test_what_takes_no_credentials_is_described_the_same_in_every_set(name: str,
 
 def test_a_secret_is_said_to_be_best_left_out_where_that_asks_the_person() -> None:
     properties = Intake().input_schema(ROWS["create_gcs_connector"])["properties"]
-    assert properties["credentials_json"]["description"].endswith(". Best left out: the person is asked")
+    assert properties["credentials_json"]["description"].endswith(". Leave out: the person is asked")
     properties = Intake().input_schema(ROWS["create_s3_connector"])["properties"]
-    assert properties["aws_secret_access_key"]["description"] == "Best left out: the person is asked"
+    assert properties["aws_secret_access_key"]["description"] == "Leave out: the person is asked"
 
 
 def told(intake: Intake, name: str) -> str:
@@ -78,7 +78,7 @@ def test_the_names_for_a_provider_are_told_and_nothing_else_of_them(tmp_path: Pa
     assert told(intake, "create_s3_connector") == "Set up by the operator: archive, studio"
     assert told(intake, "create_azure_connector") == "Set up by the operator: review"
     assert told(intake, "update_connector") == "Set up by the operator: s3: archive, studio; azure: review"
-    assert told(intake, "create_gcs_connector") == "Name set up by the operator: none yet"
+    assert told(intake, "create_gcs_connector") == "Set up by the operator: none yet"
     for name in TAKING:
         shown = f"{intake.description(ROWS[name])} {json.dumps(intake.input_schema(ROWS[name]))}"
         assert not [place for place in (UNSET_VARIABLE, "credentials.toml", str(tmp_path), "env") if place in shown]
@@ -90,7 +90,7 @@ def test_names_are_read_when_they_are_told(tmp_path: Path) -> None:
     book_of(tmp_path, archive="s3", newer="s3")
     assert told(intake, "create_s3_connector") == "Set up by the operator: archive, newer"
     (tmp_path / "credentials.toml").write_text("[broken", encoding="utf-8")
-    assert told(intake, "create_s3_connector") == "Name set up by the operator: none yet"
+    assert told(intake, "create_s3_connector") == "Set up by the operator: none yet"
 
 
 def test_many_names_do_not_make_a_description_that_clients_cut(tmp_path: Path) -> None:

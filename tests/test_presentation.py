@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from mcp_server import presentation, wire
 from mcp_server.errors import ApiRefused, ConnectorError, InvalidArguments, Violation
-from mcp_server.presentation import MAX_FILES_SHOWN, compact, error_text, file_listing, structured, visible
-from mcp_server.resources import CloudFile, Connector, Deletion, TestResult
-from tests.materials import CLOUD_FILE, CONNECTOR, ROWS, arguments
+from mcp_server.presentation import compact, error_text, structured, visible
+from mcp_server.resources import Connector, Deletion, TestResult
+from tests.materials import CONNECTOR, ROWS, arguments
 
 
 def _request(name: str, /, **changes: Any) -> Any:
@@ -22,10 +22,6 @@ def _request(name: str, /, **changes: Any) -> Any:
 
 def _connector(**changes: Any) -> Connector:
     return Connector(**{**CONNECTOR, **changes})
-
-
-def _files(count: int, **changes: Any) -> list[CloudFile]:
-    return [CloudFile.model_validate({**CLOUD_FILE, "path": f"a/{number}.mp4", **changes}) for number in range(count)]
 
 
 # ---- views -------------------------------------------------------------------------------------------------------
@@ -102,22 +98,9 @@ def test_a_test_that_failed_says_why_and_what_to_do() -> None:
     assert "update_connector" in view.next_step
 
 
-@pytest.mark.parametrize(("count", "shown"), [(0, 0), (1, 1), (MAX_FILES_SHOWN, 100), (MAX_FILES_SHOWN + 1, 100)])
-def test_a_listing_counts_all_files_and_shows_the_first_hundred(count: int, shown: int) -> None:
-    view = file_listing(_request("browse_connector_files"), _files(count))
-    assert (view.total_files, view.total_bytes, len(view.files)) == (count, 7 * count, shown)
-    assert view.truncated == (count > shown)
-    assert [row.path for row in view.files] == [f"a/{number}.mp4" for number in range(shown)]
-
-
 def test_a_deletion_says_of_what() -> None:
     view = presentation.deleted(_request("delete_connector"), Deletion(message="Gone"))
     assert structured(view) == {"connector_id": "conn_123", "message": "Gone"}
-
-
-def test_a_listing_of_the_longest_names_stays_far_below_ten_thousand_tokens() -> None:
-    view = file_listing(_request("browse_connector_files"), _files(100, path="p" * 1_024))
-    assert len(compact(structured(view))) < 40_000
 
 
 def test_a_list_of_many_connectors_stays_far_below_ten_thousand_tokens() -> None:
@@ -177,15 +160,15 @@ def test_hidden_characters_are_shown_wherever_a_name_is() -> None:
 
 
 def test_a_field_is_a_line_and_rows_are_a_table() -> None:
-    view = file_listing(_request("browse_connector_files"), _files(2))
+    view = presentation.connector_list(_request("list_connectors"), [_connector(), _connector(region="us-east-1")])
     assert compact(structured(view)).split("\n") == [
-        "total_files: 2",
-        "total_bytes: 14",
+        "total: 2",
+        "by_provider: gcs 0, s3 2, azure 0",
         "truncated: false",
-        "files: 2 rows",
-        "path\tsize_bytes\tlast_modified",
-        "a/0.mp4\t7\t2026-04-01T00:00:00Z",
-        "a/1.mp4\t7\t2026-04-01T00:00:00Z",
+        "connectors: 2 rows",
+        "connector_id\tname\tprovider\tstatus\tscopes\timport_mode\tregion",
+        "conn_123\tArchive\ts3\tactive\timport\tall\t",
+        "conn_123\tArchive\ts3\tactive\timport\tall\tus-east-1",
     ]
 
 
@@ -260,14 +243,3 @@ def test_a_failed_test_says_what_an_update_can_and_cannot_correct() -> None:
     report = presentation.test_report(_request("test_connector"), TestResult(success=False, error_message="No bucket."))
     assert "update_connector" in report.next_step
     assert "create a new connector" in report.next_step
-
-
-@pytest.mark.parametrize(("count", "said"), [(0, "Nothing matched"), (101, "Narrow prefix or pattern")])
-def test_a_listing_that_shows_too_little_says_how_to_see_more(count: int, said: str) -> None:
-    view = file_listing(_request("browse_connector_files"), _files(count))
-    assert view.next_step is not None
-    assert said in view.next_step
-
-
-def test_a_whole_listing_needs_no_next_step() -> None:
-    assert "next_step" not in structured(file_listing(_request("browse_connector_files"), _files(100)))

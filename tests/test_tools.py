@@ -15,6 +15,7 @@ from mcp_server.errors import (
 from mcp_server.operations import OPERATIONS
 from mcp_server.redaction import scrub_active
 from mcp_server.tools import TOOL_BY_NAME, TOOLS
+from tests.listing_texts import spelled_out
 from tests.materials import (
     ANSWERS,
     API_KEY,
@@ -89,8 +90,9 @@ async def test_text_and_structure_carry_the_same_and_fit_the_schema(name: str, a
     data, text = data_of(result), text_of(result)
     jsonschema.validate(data, TOOL_BY_NAME[name].describe().output_schema or {})
     assert all(field in text for field in data)
+    written = spelled_out(text)
     for leaf in _leaves(data):
-        assert (str(leaf).lower() if isinstance(leaf, bool) else str(leaf)) in text
+        assert (str(leaf).lower() if isinstance(leaf, bool) else str(leaf)) in written
     assert None not in list(_leaves(data))
 
 

@@ -43,6 +43,7 @@ def test_a_request_is_encoded_as_the_documentation_writes_it(name: str) -> None:
     message = wire.encode_request(ROWS[name], wire.parse(ROWS[name], sample["arguments"]))
     expected = sample["request"]
     assert (message.method, message.path) == (expected["method"], expected["path"])
+    assert dict(message.query) == expected.get("query", {})
     assert dict(message.headers) == expected["headers"]
     assert message.json == expected.get("json")
     assert message.form == expected.get("form")
@@ -75,9 +76,11 @@ def test_a_documented_request_is_understood_by_the_server(name: str) -> None:
     path = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", row.path), sent["path"])
     assert path is not None
     body: Json = {**sent.get("json", {}), **sent.get("form", {}), **sent.get("files", {})}
-    request = wire.decode_request(row, path.groupdict(), body, sent["headers"].get("Idempotency-Key"))
-    assert request == wire.parse(row, sample["arguments"])
-    assert reveal(request) == reveal(wire.parse(row, sample["arguments"]))
+    key = sent["headers"].get("Idempotency-Key")
+    request = wire.decode_request(row, path.groupdict(), body, key, sent.get("query", {}))
+    expected = {name: value for name, value in sample["arguments"].items() if name not in row.unsent}
+    assert request == wire.parse(row, expected)
+    assert reveal(request) == reveal(wire.parse(row, expected))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,8 +93,8 @@ def test_a_documented_answer_is_decoded_without_what_it_adds(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_server_encodes_an_answer_that_its_client_decodes_to_the_same(name: str) -> None:
     answer = wire.decode_answer(ROWS[name], 200, json.dumps(ANSWERS[name]).encode())
-    body, _ = wire.encode_answer(ROWS[name], answer)
-    assert wire.decode_answer(ROWS[name], 200, body) == answer
+    body, headers = wire.encode_answer(ROWS[name], answer)
+    assert wire.decode_answer(ROWS[name], 200, body, headers) == answer
     assert isinstance(json.loads(body), list) == (name in ("list_connectors", "browse_connector_files"))
 
 

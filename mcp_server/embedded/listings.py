@@ -45,9 +45,10 @@ class Listings:
         self, tenant_id: str, request: BrowseConnectorFiles, collector: Collector, *, whole: bool
     ) -> Totals | None:
         key = (tenant_id, request.connector_id, request.prefix, request.pattern, request.recursive)
-        if whole:
-            self._totals[key] = collector.totals
-        return self._totals.get(key)
+        if not whole:
+            return self._totals.get(key)
+        totals = self._totals[key] = collector.totals
+        return totals
 
 
 def all_files(opened: storage.Storage, request: BrowseAllFiles) -> AsyncGenerator[Columns]:

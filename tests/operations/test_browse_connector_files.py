@@ -48,7 +48,8 @@ async def browsing(desk: Desk, keys: tuple[str, ...] = ()) -> str:
 
 
 def paths(listing: Json) -> list[str]:
-    return [file["path"] for file in listing["files"]]
+    rows: list[str] = listing["paths"]
+    return rows
 
 
 async def test_files_are_found_by_prefix_and_pattern(desk: Desk) -> None:
@@ -63,24 +64,65 @@ async def test_files_are_found_by_prefix_and_pattern(desk: Desk) -> None:
 
 async def test_odd_keys_are_listed_exactly_as_they_are(desk: Desk) -> None:
     connector_id = await browsing(desk, ODD)
-    listing = await desk.session.call("browse_connector_files", connector_id=connector_id)
-    assert paths(listing) == sorted(ODD)
+    listing = await desk.session.call("browse_connector_files", connector_id=connector_id, details=True)
+    assert [file["path"] for file in listing["files"]] == sorted(ODD)
+    assert [file["size_bytes"] for file in listing["files"]] == [ODD.index(key) for key in sorted(ODD)]
     assert {file["last_modified"][-1] for file in listing["files"]} == {"Z"}
 
 
 async def test_an_empty_bucket_is_no_error(desk: Desk) -> None:
     listing = await desk.session.call("browse_connector_files", connector_id=await browsing(desk), pattern="*.mp4")
     assert "Nothing matched" in listing.pop("next_step")
-    assert listing == {"total_files": 0, "total_bytes": 0, "truncated": False, "files": []}
+    assert listing == {"total_files": 0, "total_bytes": 0, "truncated": False, "paths": []}
+
+
+async def test_a_bucket_is_read_page_by_page_and_its_totals_are_known_on_each(desk: Desk) -> None:
+    keys = tuple(f"clip-{number:02}.{'mp4' if number % 3 else 'mov'}" for number in range(25))
+    connector_id = await browsing(desk, keys)
+    found: list[str] = []
+    cursor = None
+    for shown in (10, 10, 5):
+        listing = await desk.session.call("browse_connector_files", connector_id=connector_id, limit=10, cursor=cursor)
+        assert (listing["total_files"], listing["total_bytes"]) == (25, sum(range(25)))
+        assert listing["extensions"] == [{"extension": ".mp4", "files": 16}, {"extension": ".mov", "files": 9}]
+        assert len(paths(listing)) == shown
+        found += paths(listing)
+        cursor = listing.get("next_cursor")
+        assert listing["truncated"] is (cursor is not None)
+    assert cursor is None
+    assert found == list(keys)
+
+
+async def test_the_largest_files_can_come_first(desk: Desk) -> None:
+    connector_id = await browsing(desk, MEDIA)
+    first = await desk.session.call("browse_connector_files", connector_id=connector_id, sort="size", limit=3)
+    assert paths(first) == list(MEDIA[:-4:-1])
+    rest = await desk.session.call(
+        "browse_connector_files", connector_id=connector_id, sort="size", cursor=first["next_cursor"]
+    )
+    assert paths(rest) == list(MEDIA[-4::-1])
+
+
+async def test_one_call_says_how_many_of_what_and_how_much(desk: Desk) -> None:
+    connector_id = await browsing(desk, MEDIA)
+    totals = await desk.session.call(
+        "browse_connector_files", connector_id=connector_id, prefix="incoming/", pattern="*.{mp4,mov}", summary=True
+    )
+    assert (totals["total_files"], totals["total_bytes"]) == (3, 0 + 3 + 4)
+    assert totals["extensions"] == [{"extension": ".mp4", "files": 2}, {"extension": ".mov", "files": 1}]
+    assert totals["oldest"] <= totals["newest"]
+    assert not {"paths", "files", "next_cursor", "next_step"} & totals.keys()
 
 
 @pytest.mark.parametrize("provider", ["s3"], scope="module")
-async def test_of_many_files_the_first_hundred_are_shown_and_all_are_counted(desk: Desk) -> None:
-    keys = tuple(f"clip-{number:03}.mp4" for number in range(150))
-    listing = await desk.session.call("browse_connector_files", connector_id=await browsing(desk, keys))
-    assert (listing["total_files"], listing["total_bytes"]) == (150, sum(range(150)))
-    assert listing["truncated"] is True
-    assert paths(listing) == list(keys[:100])
+async def test_a_cursor_of_another_listing_is_refused(desk: Desk) -> None:
+    connector_id = await browsing(desk, MEDIA)
+    first = await desk.session.call("browse_connector_files", connector_id=connector_id, limit=2)
+    text = await desk.session.refused(
+        "browse_connector_files", connector_id=connector_id, cursor=first["next_cursor"], pattern="*.mp4"
+    )
+    assert "cursor: is of another listing" in text
+    assert "retry: no" in text
 
 
 @pytest.mark.parametrize("provider", ["s3"], scope="module")

@@ -1,0 +1,22 @@
+"""Reads the text of a listing back: paths with the folder that it writes once, times in the form that the data have."""
+
+from __future__ import annotations
+
+import re
+
+_ROWS = re.compile(r"^(?:paths|files): (?P<count>\d+) rows(?:, each below (?P<folder>.+))?$", re.MULTILINE)
+_TIME = re.compile(r"\t(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?=\t|$)", re.MULTILINE)
+
+
+def spelled_out(text: str) -> str:
+    """The text, whose rows of files now say all; any other text as it is."""
+    found = _ROWS.search(text)
+    if found is None or found["folder"] is None:
+        return _with_times(text)
+    head, rows = text[: found.end()], text[found.end() + 1 :].split("\n")
+    titles = rows[: -int(found["count"])]
+    return _with_times("\n".join([head, *titles, *(found["folder"] + row for row in rows[len(titles) :])]))
+
+
+def _with_times(text: str) -> str:
+    return _TIME.sub(r"\t\1-\2-\3T\4:\5:\6Z", text)

@@ -1,0 +1,220 @@
+"""What a model sees of a listing: figures first, then a line a file, and the same data in both forms."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mcp_server import wire
+from mcp_server.cursors import position_in
+from mcp_server.file_pages import Collector, Columns
+from mcp_server.file_views import file_listing, text
+from mcp_server.presentation import structured
+from mcp_server.resources import CloudFile, FilePage, Totals
+from tests.materials import CLOUD_FILE, ROWS, Json, arguments
+from tests.tokens import token_counts
+
+TIME = "2026-04-01T12:00:00Z"
+
+
+def request(**changes: Any) -> Any:
+    return wire.parse(ROWS["browse_connector_files"], arguments("browse_connector_files", **changes))
+
+
+def files(count: int, folder: str = "a/", **changes: Any) -> list[CloudFile]:
+    return [
+        CloudFile.model_validate({**CLOUD_FILE, "path": f"{folder}{number}.mp4", **changes}) for number in range(count)
+    ]
+
+
+def page(of: list[CloudFile], cursor: str | None = None) -> FilePage:
+    """The page, with totals as a listing of just these files has them."""
+    collector = Collector(0)
+    collector.add(
+        Columns(
+            [file.path for file in of],
+            [file.size_bytes for file in of],
+            [file.last_modified for file in of],
+            [file.content_type for file in of],
+        )
+    )
+    return FilePage(files=of, totals=collector.totals, next_cursor=cursor)
+
+
+def shown(of: FilePage, **changes: Any) -> tuple[Json, str]:
+    data = structured(file_listing(request(**changes), of))
+    return data, text(data)
+
+
+# ---- what is there ----------------------------------------------------------------------------------------------
+
+
+def test_paths_alone_are_shown_below_the_folder_that_they_share() -> None:
+    data, said = shown(page(files(2)))
+    assert data == {
+        "total_files": 2,
+        "total_bytes": 14,
+        "extensions": [{"extension": ".mp4", "files": 2}],
+        "newest": "2026-04-01T00:00:00Z",
+        "oldest": "2026-04-01T00:00:00Z",
+        "truncated": False,
+        "paths": ["a/0.mp4", "a/1.mp4"],
+    }
+    assert said.split("\n") == [
+        "total_files: 2",
+        "total_bytes: 14",
+        "newest: 2026-04-01T00:00:00Z",
+        "oldest: 2026-04-01T00:00:00Z",
+        "truncated: false",
+        "extensions: .mp4 2",
+        "paths: 2 rows, each below a/",
+        "0.mp4",
+        "1.mp4",
+    ]
+
+
+def test_details_are_rows_of_a_table() -> None:
+    of = page([*files(1), *files(1, "a/b/", content_type="video/mp4", size_bytes=1)])
+    data, said = shown(of, details=True)
+    assert "paths" not in data
+    assert data["files"] == [
+        {"path": "a/0.mp4", "size_bytes": 7, "last_modified": "2026-04-01T00:00:00Z"},
+        {"path": "a/b/0.mp4", "size_bytes": 1, "last_modified": "2026-04-01T00:00:00Z", "content_type": "video/mp4"},
+    ]
+    assert said.split("\n")[-4:] == [
+        "files: 2 rows, each below a/",
+        "path\tsize_bytes\tlast_modified\tcontent_type",
+        "0.mp4\t7\t20260401T000000Z\t",
+        "b/0.mp4\t1\t20260401T000000Z\tvideo/mp4",
+    ]
+
+
+def test_a_type_that_no_file_has_is_no_column() -> None:
+    _, said = shown(page(files(1)), details=True)
+    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified", "0.mp4\t7\t20260401T000000Z"]
+
+
+def test_a_summary_has_figures_and_no_files() -> None:
+    totals = Totals(files=9, bytes=90, extensions={".mp4": 5, "": 4}, newest=TIME, oldest=TIME)
+    data, said = shown(FilePage(files=[], totals=totals), summary=True)
+    assert data["extensions"] == [{"extension": ".mp4", "files": 5}, {"extension": "none", "files": 4}]
+    assert not {"paths", "files", "next_step", "next_cursor"} & data.keys()
+    assert said.endswith("truncated: false\nextensions: .mp4 5, none 4")
+
+
+@pytest.mark.parametrize(
+    ("paths", "folder"),
+    [
+        (["a/b/c.mp4", "a/b/d.mp4"], "a/b/"),
+        (["a/b/c.mp4"], "a/b/"),
+        (["c.mp4"], ""),
+        (["a/b/", "a/b/c"], "a/"),
+        (["a/b", "a/bc"], "a/"),
+        (["a//b", "a//c"], "a//"),
+        (["/a", "/b"], "/"),
+        (["ab/c", "ac/d"], ""),
+        (["a/"], ""),
+    ],
+)
+def test_the_folder_is_written_once_and_leaves_something_of_every_path(paths: list[str], folder: str) -> None:
+    said = text({"truncated": False, "paths": paths}).split("\n")
+    assert said[1] == (f"paths: {len(paths)} rows, each below {folder}" if folder else f"paths: {len(paths)} rows")
+    assert [folder + row for row in said[2:]] == paths
+    assert all(said[2:])
+
+
+def test_a_time_of_another_form_is_shown_as_it_is() -> None:
+    _, said = shown(page(files(1, last_modified="2026-04-01T00:00:00.123+02:00")), details=True)
+    assert said.endswith("\t2026-04-01T00:00:00.123+02:00")
+
+
+# ---- the way on --------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_leads_on_says_so() -> None:
+    data, said = shown(page(files(3), cursor="abc"))
+    assert (data["truncated"], data["next_cursor"]) == (True, "abc")
+    assert "truncated: true\nnext_cursor: abc\n" in said
+
+
+def test_figures_that_are_not_known_are_absent_and_can_be_asked_for() -> None:
+    data, _ = shown(FilePage(files=files(2), next_cursor="abc"))
+    assert data.keys() == {"truncated", "next_cursor", "next_step", "paths"}
+    assert "summary=true" in data["next_step"]
+
+
+def test_a_later_page_does_not_repeat_the_advice() -> None:
+    first = file_listing(request(), page(files(3), cursor="abc"))
+    later, _ = shown(FilePage(files=files(2), next_cursor="abc"), cursor=first.next_cursor)
+    assert "next_step" not in later
+
+
+def test_a_listing_of_nothing_says_what_a_prefix_is() -> None:
+    data, said = shown(page([]))
+    assert "Nothing matched" in data["next_step"]
+    assert (data["total_files"], data["paths"]) == (0, [])
+    assert said.endswith("paths: 0 rows")
+
+
+def test_a_last_page_with_nothing_on_it_is_no_listing_of_nothing() -> None:
+    view = file_listing(request(cursor="abc"), FilePage(files=[]))
+    assert view.next_step is None
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_of_very_long_paths_fewer_are_shown_and_the_cursor_leads_to_the_next(details: bool) -> None:  # noqa: FBT001
+    of = page(files(100, "p" * 1_000))
+    view = file_listing(request(details=details), of)
+    rows = view.files or view.paths or []
+    assert 0 < len(rows) < 100
+    assert view.truncated is True
+    assert position_in(request(cursor=view.next_cursor)) == ("", of.files[len(rows) - 1].path)
+    assert len(text(structured(view))) < 40_000
+
+
+def test_one_file_is_shown_however_long_its_path_is() -> None:
+    view = file_listing(request(limit=1), page(files(1, "\u202e" * 1_000_000)))
+    assert view.paths is not None
+    assert len(view.paths) == 1
+    assert len(text(structured(view))) < 40_000
+
+
+# ---- what it costs -----------------------------------------------------------------------------------------------
+
+LONG = [f"incoming/2026/04/camera-7/{number:05}.mp4" for number in range(1_000)]
+"""Of 35 characters each."""
+
+
+def costs(limit: int, **changes: Any) -> int:
+    """The dearer form: some clients show the text to their model, some the structure. Of details, the text."""
+    of = [
+        CloudFile(path=path, name=path[-9:], size_bytes=48_211_337 + 7 * number, last_modified=TIME, extension=".mp4")
+        for number, path in enumerate(LONG[:limit])
+    ]
+    whole = page(of).model_copy(update={"next_cursor": "x" * 90})
+    data, said = shown(whole, limit=limit, **changes)
+    (written, structure) = token_counts([said, json.dumps(data, separators=(",", ":"))])
+    return written if changes.get("details") else max(written, structure)
+
+
+def test_the_paths_are_of_the_length_that_the_budget_is_for() -> None:
+    assert {len(path) for path in LONG} == {35}
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_a_default_page_costs_at_most_2500_tokens(details: bool) -> None:  # noqa: FBT001
+    assert costs(100, details=details) <= 2_500
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_a_file_costs_at_most_20_tokens(details: bool) -> None:  # noqa: FBT001
+    assert costs(1_000, details=details) <= 20_000
+
+
+def test_a_summary_costs_less_than_300_tokens_whatever_the_size() -> None:
+    kinds = {f".kind-{number}": 10**12 - number for number in range(10)}
+    totals = Totals(files=10**13, bytes=10**18, extensions={**kinds, "other": 10**12}, newest=TIME, oldest=TIME)
+    data, said = shown(FilePage(files=[], totals=totals), summary=True)
+    assert max(token_counts([said, str(data)])) < 300
