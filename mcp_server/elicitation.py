@@ -1,6 +1,6 @@
-"""How the person behind a client is asked to visit a page: the one room where the eras of the protocol differ.
+"""How the person behind a client is asked to visit a page; with `consent`, where the eras of the protocol differ.
 
-Only a link is ever sent, in URL mode. Form mode would bring a secret back through the client, so it is not used.
+Only a link is ever sent here, in URL mode: a form would bring a secret back through the client.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from mcp_types import (
 from mcp_types.version import LATEST_HANDSHAKE_VERSION, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from mcp_server.consent import NO_FORM, Form, form_of
 from mcp_server.credentials.tickets import Ticket
 
 ROUND_SECONDS = 20.0
@@ -61,6 +62,7 @@ class Caller(ABC):
     """The client of one call; `principal` is who it was authenticated as, where it was."""
 
     principal: str | None
+    form: Form = field(default=NO_FORM, kw_only=True)
 
     @property
     def ticket_number(self) -> str | None:
@@ -167,9 +169,11 @@ def caller_of(context: ServerRequestContext[Any, Any], params: CallToolRequestPa
     """The client of a call, by the protocol version and the capabilities that it declared."""
     principal = authenticated_principal(context)
     capabilities = context.session.client_capabilities
-    shows_links = capabilities and capabilities.elicitation and capabilities.elicitation.url is not None
+    declared = capabilities.elicitation if capabilities else None
+    form = form_of(context, params, declared)
+    shows_links = declared is not None and declared.url is not None
     if shows_links and context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        return RoundCaller(principal, params)
+        return RoundCaller(principal, params, form=form)
     if shows_links and context.protocol_version == LATEST_HANDSHAKE_VERSION:
-        return SessionCaller(principal, context.session, context.request_id)
-    return SilentCaller(principal)
+        return SessionCaller(principal, context.session, context.request_id, form=form)
+    return SilentCaller(principal, form=form)

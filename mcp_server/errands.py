@@ -15,13 +15,14 @@ from pydantic import BaseModel
 
 from mcp_server import operations as op
 from mcp_server import wire
+from mcp_server.comparison import compared
 from mcp_server.credentials.errand import FormField, Refusal
 from mcp_server.errors import ApiMisbehaved, ApiRefused, ApiUnreachable, ConnectorError, InvalidArguments
 from mcp_server.fields import CREDENTIAL_FIELDS, truth
 from mcp_server.intake import Draft
 from mcp_server.operation import Ask, Operation, Request
 from mcp_server.operations import GetConnector, TestConnector
-from mcp_server.presentation import UpdatedConnector, new_connector
+from mcp_server.presentation import new_connector
 from mcp_server.redaction import Scrubber, guarding, secrets_of
 from mcp_server.resources import Connector, Resource, TestResult
 
@@ -140,7 +141,7 @@ class ConnectorErrand:
         if self.connector is None:
             return None
         if self.existing:
-            return UpdatedConnector(**self.connector.model_dump())
+            return compared(self.existing, self.connector, rotated=True)
         return new_connector(self.connector, self.idempotency_key, self.test)
 
     async def send(self, values: Mapping[str, str]) -> str:

@@ -109,6 +109,7 @@ ConnectorName = Annotated[
     _Matching(rf"{EDGE}({_SHOWN}*{EDGE})?", "free of control characters, and of blanks at its ends"),
     Field(examples=["Media archive"]),
 ]
+ConfirmedName = Annotated[str, StringConstraints(min_length=1, max_length=4096), _TRIMMED]
 Scopes = Annotated[
     list[ConnectorScope], Field(min_length=1, max_length=8), BeforeValidator(_listed), AfterValidator(_distinct)
 ]

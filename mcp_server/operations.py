@@ -15,6 +15,7 @@ from mcp_server.fields import (
     CREDENTIAL_FIELDS,
     AccessKeyId,
     ClientId,
+    ConfirmedName,
     ConnectorId,
     ConnectorName,
     Container,
@@ -242,6 +243,9 @@ class DeleteConnector(Request):
     """Arguments of delete_connector."""
 
     connector_id: ConnectorId
+    confirm_name: ConfirmedName | None = Field(
+        default=None, description="Its name; needed if the person cannot be asked"
+    )
 
 
 DELETE_CONNECTOR = Operation(
@@ -254,6 +258,7 @@ DELETE_CONNECTOR = Operation(
     answer=Deletion,
     scope="admin",
     effect=OVERWRITE,
+    unsent=("confirm_name",),
 )
 
 OPERATIONS = (

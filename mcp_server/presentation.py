@@ -20,7 +20,6 @@ from mcp_server.operations import (
     ListConnectors,
     NewConnector,
     TestConnector,
-    UpdateConnector,
 )
 from mcp_server.redaction import Scrubber
 from mcp_server.resources import Connector, Deletion, Resource, TestResult
@@ -39,12 +38,6 @@ class CreatedConnector(Connector):
 
     idempotency_key: str = Field(description="Repeat the call with it to get this same connector")
     next_step: str
-    note: str | None = Field(default=None, description="A warning about this call")
-
-
-class UpdatedConnector(Connector):
-    """A connector that was just changed."""
-
     note: str | None = Field(default=None, description="A warning about this call")
 
 
@@ -78,9 +71,10 @@ class TestReport(Resource):
 
 
 class DeletedConnector(Resource):
-    """Confirmation of a deletion."""
+    """What became of a deletion."""
 
     connector_id: str
+    deleted: bool = Field(description="false: the person did not agree")
     message: str
 
 
@@ -96,11 +90,6 @@ def new_connector(connector: Connector, idempotency_key: str, test: TestResult |
     else:
         next_step = f"Its access test {'passed' if test.success else 'failed'}. {_next_step(test)}"
     return CreatedConnector(**connector.model_dump(), idempotency_key=idempotency_key, next_step=next_step)
-
-
-def updated(_: UpdateConnector, connector: Connector) -> UpdatedConnector:
-    """The connector as it is now."""
-    return UpdatedConnector(**connector.model_dump())
 
 
 def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorList:
@@ -149,7 +138,7 @@ def test_report(request: TestConnector, result: TestResult) -> TestReport:
 
 def deleted(request: DeleteConnector, deletion: Deletion) -> DeletedConnector:
     """The API's confirmation with the id."""
-    return DeletedConnector(connector_id=request.connector_id, message=deletion.message)
+    return DeletedConnector(connector_id=request.connector_id, deleted=True, message=deletion.message)
 
 
 def fitting(rows: Sequence[RowT], longest: int = MAX_ROWS_LENGTH) -> list[RowT]:

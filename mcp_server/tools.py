@@ -13,9 +13,10 @@ from typing import Any, Generic, TypeVar
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
-from mcp_server import file_views, presentation, wire
+from mcp_server import alterations, file_views, presentation, wire
 from mcp_server import operations as op
 from mcp_server.authority import Authority
+from mcp_server.comparison import UpdatedConnector
 from mcp_server.elicitation import Caller, SilentCaller
 from mcp_server.errands import ConnectorErrand, Site
 from mcp_server.errors import ConnectorError
@@ -35,6 +36,10 @@ ALL_ALLOWED = Authority()
 UNKNOWN_CALLER = SilentCaller(None)
 ViewT = TypeVar("ViewT", bound=BaseModel)
 Result = CallToolResult | InputRequiredResult
+Act = Callable[[Site, RequestT, Caller, Connector | None], Awaitable[ViewT | InputRequiredResult]]
+"""What does an operation for a caller; the connector is that which it changes, where it is known already."""
+Writer = Callable[[Mapping[str, Any]], str]
+"""Writes a view's data as text."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,12 @@ class Backing:
 
 @dataclass(frozen=True)
 class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
-    """One row and how its answer is shown."""
+    """One row, how it is done, and what its result looks like."""
 
     operation: Operation[RequestT, AnswerT]
     view: type[ViewT]
-    present: Callable[[RequestT, AnswerT], ViewT]
-    write: Callable[[Mapping[str, Any]], str] = presentation.compact
-    """Writes the view's data as text."""
+    act: Act[RequestT, ViewT]
+    write: Writer = presentation.compact
 
     def describe(self, intake: Intake = DEFAULT_INTAKE) -> Tool:
         """The tools/list entry."""
@@ -97,11 +101,12 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
         backing.authority.check(self.operation)
         draft = backing.intake.draft(self.operation, arguments)
         if draft.request is not None:
-            return await self._answered(backing, draft.request, note)
+            return await self._answered(backing, draft.request, caller, note=note)
         existing = await self._existing(backing.site, draft)
         provider = existing.provider if existing else self.operation.providers[0]
         if draft.name is not None:
-            return await self._answered(backing, await backing.intake.looked_up(draft, draft.name, provider))
+            request = await backing.intake.looked_up(draft, draft.name, provider)
+            return await self._answered(backing, request, caller, existing)
         if backing.reception is None:
             raise ConnectorError(
                 "Credentials are needed, and here is no page to ask the person for them.",
@@ -118,14 +123,18 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             return None
         return await site.ask(op.GET_CONNECTOR, op.GetConnector(connector_id=str(draft.arguments["connector_id"])))
 
-    async def _answered(self, backing: Backing, request: RequestT, note: str = "") -> Result:
+    async def _answered(
+        self, backing: Backing, request: RequestT, caller: Caller, existing: Connector | None = None, note: str = ""
+    ) -> Result:
         """The result of a whole request; a note about its secret goes with it."""
         request = wire.keyed(self.operation, request)
         given = secrets_of(request)
         with guarding({**given, **backing.site.own_secrets} if given else backing.site.scrubber) as scrubber:
 
-            async def answer() -> CallToolResult:
-                view = self.present(request, await backing.site.ask(self.operation, request))
+            async def answer() -> Result:
+                view = await self.act(backing.site, request, caller, existing)
+                if isinstance(view, InputRequiredResult):
+                    return view
                 return self._shown(view.model_copy(update={"note": note}) if note else view, scrubber)
 
             return await self._bordered(answer(), scrubber, note, wire.idempotency_key(request))
@@ -135,16 +144,30 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
         return CallToolResult(content=[TextContent(type="text", text=self.write(data))], structured_content=data)
 
 
+def presented(
+    operation: Operation[RequestT, AnswerT],
+    view: type[ViewT],
+    present: Callable[[RequestT, AnswerT], ViewT],
+    write: Writer = presentation.compact,
+) -> ConnectorTool[RequestT, AnswerT, ViewT]:
+    """The tool of an operation that needs no more than to be asked."""
+
+    async def act(site: Site, request: RequestT, _: Caller, __: Connector | None) -> ViewT:
+        return present(request, await site.ask(operation, request))
+
+    return ConnectorTool(operation, view, act, write)
+
+
 TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
-    ConnectorTool(op.CREATE_GCS_CONNECTOR, presentation.CreatedConnector, presentation.created),
-    ConnectorTool(op.CREATE_S3_CONNECTOR, presentation.CreatedConnector, presentation.created),
-    ConnectorTool(op.CREATE_AZURE_CONNECTOR, presentation.CreatedConnector, presentation.created),
-    ConnectorTool(op.LIST_CONNECTORS, presentation.ConnectorList, presentation.connector_list),
-    ConnectorTool(op.GET_CONNECTOR, Connector, presentation.one_connector),
-    ConnectorTool(op.UPDATE_CONNECTOR, presentation.UpdatedConnector, presentation.updated),
-    ConnectorTool(op.TEST_CONNECTOR, presentation.TestReport, presentation.test_report),
-    ConnectorTool(BROWSE_CONNECTOR_FILES, file_views.FileListing, file_views.file_listing, file_views.text),
-    ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, presentation.deleted),
+    presented(op.CREATE_GCS_CONNECTOR, presentation.CreatedConnector, presentation.created),
+    presented(op.CREATE_S3_CONNECTOR, presentation.CreatedConnector, presentation.created),
+    presented(op.CREATE_AZURE_CONNECTOR, presentation.CreatedConnector, presentation.created),
+    presented(op.LIST_CONNECTORS, presentation.ConnectorList, presentation.connector_list),
+    presented(op.GET_CONNECTOR, Connector, presentation.one_connector),
+    ConnectorTool(op.UPDATE_CONNECTOR, UpdatedConnector, alterations.update),
+    presented(op.TEST_CONNECTOR, presentation.TestReport, presentation.test_report),
+    presented(BROWSE_CONNECTOR_FILES, file_views.FileListing, file_views.file_listing, file_views.text),
+    ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, alterations.delete),
 )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from mcp_server.comparison import UpdatedConnector
 from mcp_server.credentials.tickets import Desk
 from mcp_server.errors import ApiMisbehaved, ApiRefused, ApiUnreachable, ConnectorError, InvalidArguments
 from mcp_server.operations import UpdateConnector
-from mcp_server.presentation import CreatedConnector, UpdatedConnector
+from mcp_server.presentation import CreatedConnector
 from mcp_server.reception import Reception
 from mcp_server.redaction import reveal
 from mcp_server.tools import TOOL_BY_NAME

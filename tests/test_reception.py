@@ -9,12 +9,13 @@ import anyio
 import pytest
 from mcp_types import InputRequiredResult
 
+from mcp_server.comparison import UpdatedConnector
 from mcp_server.credentials.tickets import KEPT_SECONDS_DELIVERED, MAX_OPEN, OPEN_SECONDS, TooManyOpen
 from mcp_server.elicitation import Invitation, Visit
 from mcp_server.errands import ConnectorErrand
 from mcp_server.errors import ConnectorError
 from mcp_server.operation import AnswerT, Operation, RequestT
-from mcp_server.presentation import CreatedConnector, UpdatedConnector
+from mcp_server.presentation import CreatedConnector
 from tests.answering import Turns, existing, outage, rotating
 from tests.materials import CONNECTOR
 from tests.receptions import Scene, Scripted

@@ -10,6 +10,7 @@ from mcp_types import CallToolResult, TextContent
 from mcp_server import wire
 from mcp_server.errands import Site
 from mcp_server.operation import AnswerT, Ask, Operation, RequestT
+from mcp_server.operations import GET_CONNECTOR
 from mcp_server.tools import TOOL_BY_NAME, Backing, Result
 from tests.materials import (
     ANSWERS,
@@ -43,11 +44,12 @@ FULL: dict[str, Any] = {
     "browse_connector_files": [{**CLOUD_FILE, "content_type": "video/mp4"}, {**CLOUD_FILE, "size_bytes": 0}],
     "delete_connector": {"message": "Connector deleted"},
 }
+CONFIRMED: dict[str, Json] = {"delete_connector": {"confirm_name": CONNECTOR["name"]}}
 EMPTY: dict[str, Any] = {**ANSWERS, "list_connectors": [], "browse_connector_files": []}
 
 
 class Api:
-    """Answers every operation with one JSON value, or raises."""
+    """Answers every operation with one JSON value, or raises; a connector is found before it is deleted."""
 
     def __init__(self, answer: Any = None, error: BaseException | None = None) -> None:
         self._answer = answer
@@ -58,7 +60,9 @@ class Api:
         self.requests.append(request)
         if self._error is not None:
             raise self._error
-        return wire.decode_answer(operation, 200, json.dumps(self._answer).encode())
+        looks_first = operation is GET_CONNECTOR and "connector_id" not in (self._answer or {})
+        answer = CONNECTOR if looks_first else self._answer
+        return wire.decode_answer(operation, 200, json.dumps(answer).encode())
 
 
 class Asked(Protocol):
@@ -74,7 +78,8 @@ def backed(api: Asked, *own: str, **rest: Any) -> Backing:
 
 
 async def called(name: str, api: Api, own: tuple[str, ...] = (), /, **changes: Any) -> CallToolResult:
-    return finished(await TOOL_BY_NAME[name].call(backed(api, *own), arguments(name, **changes)))
+    given = {**CONFIRMED.get(name, {}), **changes}
+    return finished(await TOOL_BY_NAME[name].call(backed(api, *own), arguments(name, **given)))
 
 
 def finished(result: Result) -> CallToolResult:
