@@ -1,15 +1,38 @@
-"""Which characters of an outside text cannot be seen: control, bidirectional, ignorable, private and unassigned ones.
+"""Which characters of an outside text cannot be seen, or cover others: how a terminal, a page or a model is deceived.
 
-How they are written out instead is the business of whoever shows the text.
+Those are the control, bidirectional, ignorable, private and unassigned ones, tags, every blank but the space, and
+combining marks with nothing to stand on or too many in a pile.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-_IGNORABLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00016fe4\U0001d159"
+    "\U000e0100-\U000e01ef]"
+)
+"""What Python calls printable although nothing is printed."""
+
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_COVERING = re.compile(rf"\A{_MARK}|(?<={_MARK}{{4}}){_MARK}")
+"""No language piles more than four; the first of a text would stand on what is before it."""
 
 
 def all_seen(text: str) -> bool:
     """Whether every character of the text can be seen; of the blanks only the space can."""
-    return text.isprintable() and (text.isascii() or not _IGNORABLE.search(text))
+    if text.isascii():
+        return text.isprintable()
+    return text.isprintable() and not _BLANK.search(text) and not _COVERING.search(text)
+
+
+def written_out(text: str, escape: Callable[[str], str]) -> str:
+    """The text with the escape of each character that cannot be seen or covers others."""
+    apart = _COVERING.sub(lambda mark: escape(mark[0]), text)
+    return "".join(char if is_seen(char) else escape(char) for char in apart)
+
+
+def is_seen(char: str) -> bool:
+    """Whether the character by itself can be seen."""
+    return char.isprintable() and not _BLANK.match(char)

@@ -25,7 +25,7 @@ class Change(Resource):
 class UpdatedConnector(Connector):
     """A connector that was just changed."""
 
-    changes: list[Change] = Field(description="What differs from before; of credentials no values")
+    changes: list[Change] = Field(description="What differs from before")
     consequences: str | None = Field(default=None, description="What stops working")
     note: str | None = Field(default=None, description="A warning about this call")
 

@@ -5,6 +5,8 @@ Names from outside are data: what cannot be seen in them is made visible. No MCP
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar, cast
@@ -12,7 +14,7 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, Field
 from pydantic_core import to_json, to_jsonable_python
 
-from mcp_server.characters import all_seen
+from mcp_server.characters import all_seen, written_out
 from mcp_server.errors import ConnectorError
 from mcp_server.operations import (
     DeleteConnector,
@@ -26,8 +28,15 @@ from mcp_server.resources import Connector, Deletion, Resource, TestResult
 
 MAX_ROWS_LENGTH = 24_000
 MAX_TEXT_LENGTH = 4_096
+MAX_NAME_LENGTH = 200
 _MOST_WRITTEN = 3
 """Characters, at most, that an octet becomes when it is written out."""
+
+_NAME_START, _NAME_END = 120, 60
+_NAMES = frozenset(
+    {"name", "path", "paths", "export_base_path", "before", "after", "bucket", "container", "extension", "content_type"}
+)
+"""The fields that hold a name of somebody's: no identifier, key or cursor is among them, which are whole or useless."""
 
 NOTHING_SECRET = Scrubber(())
 RowT = TypeVar("RowT", bound=BaseModel | str)
@@ -153,36 +162,49 @@ def fitting(rows: Sequence[RowT], longest: int = MAX_ROWS_LENGTH) -> list[RowT]:
 def _length(row: BaseModel | str) -> int:
     """About how many characters it is shown with; scrubbing, which costs more, is left to what is shown."""
     text = to_json(row, exclude_none=True).decode()
-    return len(text) if all_seen(text) else len(str(_made_visible(to_jsonable_python(row, exclude_none=True))))
+    if len(text) <= MAX_NAME_LENGTH and all_seen(text):
+        return len(text)
+    return len(str(_made_visible(to_jsonable_python(row, exclude_none=True), "paths")))
 
 
 def visible(text: str) -> str:
     """The text, at most 4,096 characters of it, with every character that cannot be seen written as its escape.
 
-    These are the control, bidirectional, ignorable, private and unassigned ones, and every blank but the space.
+    What cannot be seen is `characters`' to say.
     """
     if len(text) > MAX_TEXT_LENGTH:
         text = f"{text[:MAX_TEXT_LENGTH]} (and {len(text) - MAX_TEXT_LENGTH} characters more)"
-    return text if all_seen(text) else "".join(char if all_seen(char) else _escape(char) for char in text)
+    return text if all_seen(text) else written_out(text, _escape)
 
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
+def visible_name(name: str) -> str:
+    """The name or path made visible; of one with more than 200 characters, how it begins and ends.
+
+    One that was cut is not good as an argument any more.
+    """
+    left_out = len(name) - _NAME_START - _NAME_END
+    if len(name) > MAX_NAME_LENGTH:
+        name = f"{name[:_NAME_START]}(... {left_out} characters left out ...){name[-_NAME_END:]}"
+    return visible(name)
+
+
 def structured(view: BaseModel, scrubber: Scrubber = NOTHING_SECRET) -> dict[str, Any]:
-    """The view as JSON values, scrubbed: what is None is left out, what is invisible is written out."""
+    """The view as JSON values, scrubbed: what is None is left out, what is invisible is written out, names are cut."""
     shown: dict[str, Any] = _made_visible(scrubber.value(view.model_dump(mode="json", exclude_none=True)))
     return shown
 
 
-def _made_visible(value: Any) -> Any:
+def _made_visible(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
-        is_plain = len(value) <= MAX_TEXT_LENGTH and value.isascii() and value.isprintable()
-        return value if is_plain else visible(value)
+        is_plain = len(value) <= MAX_NAME_LENGTH and value.isascii() and value.isprintable()
+        return value if is_plain else visible_name(value) if name in _NAMES else visible(value)
     if isinstance(value, dict):
-        return {name: _made_visible(item) for name, item in cast("dict[str, object]", value).items()}
-    return [_made_visible(item) for item in cast("list[object]", value)] if isinstance(value, list) else value
+        return {name: _made_visible(item, name) for name, item in cast("dict[str, object]", value).items()}
+    return [_made_visible(item, name) for item in cast("list[object]", value)] if isinstance(value, list) else value
 
 
 def compact(data: Mapping[str, Any]) -> str:
@@ -226,5 +248,10 @@ def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET, idemp
         "retry": "yes" if error.retryable else "no",
         "idempotency_key": idempotency_key,
     }
-    last = ", ".join(f"{name}: {mark}" for name, mark in marks.items() if mark)
+    last = ", ".join(f"{name}: {_mark(mark)}" for name, mark in marks.items() if mark)
     return "\n".join(visible(scrubber.text(line)) for line in (error.message, error.hint, last) if line)
+
+
+def _mark(text: str) -> str:
+    """A mark as it is, or in quotes when it could be read as several."""
+    return text if re.fullmatch(r"[^\s,\"]*", text) else json.dumps(text, ensure_ascii=False)

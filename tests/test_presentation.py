@@ -56,16 +56,6 @@ def test_a_new_connector_names_what_comes_next_by_what_its_test_has_shown(
     assert (view.idempotency_key, view.note) == ("mine", None)
 
 
-def test_a_changed_connector_is_shown_as_it_is_now() -> None:
-    view = presentation.updated(_request("update_connector"), _connector(name="Renamed"))
-    assert structured(view) == structured(_connector(name="Renamed"))
-
-
-def test_a_note_is_shown_where_there_is_one() -> None:
-    view = presentation.updated(_request("update_connector"), _connector()).model_copy(update={"note": "Take care."})
-    assert compact(structured(view)).endswith("note: Take care.")
-
-
 def test_a_list_counts_connectors_by_provider() -> None:
     connectors = [_connector(provider=provider) for provider in ("s3", "gcs", "s3", "another")]
     view = presentation.connector_list(_request("list_connectors"), connectors)
@@ -100,7 +90,7 @@ def test_a_test_that_failed_says_why_and_what_to_do() -> None:
 
 def test_a_deletion_says_of_what() -> None:
     view = presentation.deleted(_request("delete_connector"), Deletion(message="Gone"))
-    assert structured(view) == {"connector_id": "conn_123", "message": "Gone"}
+    assert structured(view) == {"connector_id": "conn_123", "deleted": True, "message": "Gone"}
 
 
 def test_a_list_of_many_connectors_stays_far_below_ten_thousand_tokens() -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from mcp_server.characters import all_seen
+from mcp_server.characters import is_seen
 from mcp_server.credentials.errand import Errand, FormField
 from mcp_server.credentials.notices import Notice
 from mcp_server.credentials.tickets import OPEN_SECONDS, Outcome
@@ -62,7 +62,7 @@ def shown(text: str) -> str:
 
 
 def _shown_character(char: str) -> str:
-    if all_seen(char):
+    if is_seen(char):
         return html.escape(char)
     return f'<span class="unseen">U+{ord(char):04X}</span>'
 
