@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from enum import Enum
-from itertools import count
 from typing import Any
 
 import anyio
@@ -114,8 +113,10 @@ class SessionForm(Form):
         return _consent(answer)
 
     async def _keep_waiting(self) -> None:
-        for beats in count(1):
+        beats = 0
+        while True:
             await anyio.sleep(HEARTBEAT_SECONDS)
+            beats += 1
             await self.session.report_progress(beats, message="Waiting for the person to answer.")
 
 

@@ -166,7 +166,7 @@ def _further_calls(one: dict[str, Any]) -> tuple[tuple[str, dict[str, Any]], ...
         ("test_connector", one),
         ("browse_connector_files", {**one, "pattern": "*.mp4"}),
         ("update_connector", {**one, "name": "Archive S3 (read only)", "scopes": ["import"]}),
-        ("delete_connector", one),
+        ("delete_connector", {**one, "confirm_name": "Archive S3 (read only)"}),
         ("list_connectors", {}),
     )
 

@@ -152,7 +152,8 @@ def test_with_every_provider_no_secret_comes_out(era: str, clouds: dict[str, Emu
                 watch.failed("update_connector", connector_id=right, name="x", **foreign)
                 watch.failed("update_connector", connector_id="no-such-id", **foreign)
             watch.failed("delete_connector", connector_id=right, **rotations(provider, cloud.arguments()))
-            watch.call("delete_connector", connector_id=right)
+            watch.failed("delete_connector", connector_id=right)
+            watch.call("delete_connector", connector_id=right, confirm_name=cloud.arguments()["name"])
             watch.failed(f"{creation}s", **cloud.arguments())
         watch.end()
 

@@ -255,9 +255,9 @@ async def test_while_the_person_thinks_the_client_is_kept_waiting_with_progress(
     heard: list[float] = []
     enough = anyio.Event()
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
+    async def beat(progress: float, total: float | None, message: str | None) -> None:
         assert message == "Waiting for the person to answer."
-        heard.append(done)
+        heard.append(progress)
         if len(heard) == 3:
             enough.set()
 
@@ -266,5 +266,5 @@ async def test_while_the_person_thinks_the_client_is_kept_waiting_with_progress(
         return YES
 
     async with Counter().client(ERAS[0], thinking) as client:
-        assert data_of(await client.call_tool(TOOL, ONE, progress_callback=progress))["deleted"]
+        assert data_of(await client.call_tool(TOOL, ONE, progress_callback=beat))["deleted"]
     assert heard[:3] == [1, 2, 3]

@@ -31,6 +31,9 @@ def test_the_demo_creates_tests_browses_changes_and_deletes_a_connector() -> Non
     assert "incoming/2026/04/interview.mp4" in shown.stdout
     assert "skyline.mov" not in shown.stdout
     assert "name: Archive S3 (read only)" in shown.stdout
+    assert "Exports through this connector are refused from now on" in shown.stdout
+    assert '"confirm_name": "Archive S3 (read only)"' in shown.stdout
+    assert "deleted: true" in shown.stdout
     assert "total: 0" in shown.stdout
     assert '"credentials": "archive"' in shown.stdout
     assert "secret" not in shown.stdout.lower()

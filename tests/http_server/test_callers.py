@@ -12,6 +12,7 @@ import anyio
 import httpx
 import pytest
 from mcp import Client
+from mcp_types import CallToolResult
 
 from mcp_server.operations import OPERATIONS
 from tests.api_keys import new_key
@@ -96,6 +97,14 @@ async def ids_of(client: Client) -> set[str]:
     return {connector["connector_id"] for connector in listed.structured_content["connectors"]}
 
 
+async def deleted(client: Client, connector_id: str) -> CallToolResult:
+    """A deletion that is confirmed by the name as it is shown."""
+    shown = await client.call_tool("get_connector", {"connector_id": connector_id})
+    assert shown.structured_content is not None
+    given = {"connector_id": connector_id, "confirm_name": shown.structured_content["name"]}
+    return await client.call_tool("delete_connector", given)
+
+
 @pytest.mark.parametrize("era", ERAS)
 async def test_two_tenants_at_64_concurrent_calls_each_get_their_own_answers(
     era: str, served: Served, keys: dict[str, str]
@@ -130,7 +139,7 @@ async def test_two_tenants_at_64_concurrent_calls_each_get_their_own_answers(
         for tenant, client in clients.items():
             assert await ids_of(client) == set(owned[tenant])
             for connector_id in owned[tenant]:
-                assert not (await client.call_tool("delete_connector", {"connector_id": connector_id})).is_error
+                assert not (await deleted(client, connector_id)).is_error
 
 
 def test_a_session_is_its_callers_alone(folder: Path, keys: dict[str, str]) -> None:
@@ -159,7 +168,7 @@ async def test_a_callers_key_is_in_no_answer_and_no_log_line(served: Served, key
         assert keys["one"] not in json.dumps(result.model_dump(mode="json"))
         assert "[redacted api_key]" in text_of(result)
         assert result.structured_content is not None
-        await client.call_tool("delete_connector", {"connector_id": result.structured_content["connector_id"]})
+        assert not (await deleted(client, result.structured_content["connector_id"])).is_error
     assert keys["one"] not in served.said()
 
 

@@ -60,7 +60,7 @@ async def test_the_main_job_is_done_over_each_transport_in_each_era(
             assert (await session.call("update_connector", **one, name="Renamed"))["name"] == "Renamed"
             assert (await session.call("get_connector", **one))["name"] == "Renamed"
             assert (await session.call("list_connectors"))["total"] == 1
-            await session.call("delete_connector", **one)
+            await session.call("delete_connector", **one, confirm_name="Renamed")
             assert "connector_not_found" in await session.refused("get_connector", **one)
             assert (await session.call("list_connectors"))["total"] == 0
 

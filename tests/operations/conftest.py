@@ -83,5 +83,6 @@ async def open_desk(
 @pytest.fixture
 async def desk(open_desk: Desk) -> Desk:
     for connector in (await open_desk.session.call("list_connectors"))["connectors"]:
-        await open_desk.session.call("delete_connector", connector_id=connector["connector_id"])
+        one = {"connector_id": connector["connector_id"], "confirm_name": connector["name"]}
+        await open_desk.session.call("delete_connector", **one)
     return open_desk

@@ -68,6 +68,12 @@ async def test_new_credentials_for_a_connector_come_from_the_person_too(
         assert not (await session.call("test_connector", **one))["success"]
         updated = await session.call("update_connector", **one, rotate_credentials=True, name="Mended")
         assert (updated["name"], updated["last_test_result"], "note" in updated) == ("Mended", "success", False)
+        assert updated["changes"] == [
+            {"field": "name", "before": "Broken", "after": "Mended"},
+            {"field": "status", "before": "failed", "after": "active"},
+            {"field": "last_test_result", "before": "failure", "after": "success"},
+            {"field": "credentials", "after": "replaced"},
+        ]
 
 
 @pytest.mark.parametrize("provider", ["s3"], scope="module")

@@ -42,13 +42,46 @@ async def test_it_changes_what_is_given_and_nothing_else(desk: Desk) -> None:
     one = {"connector_id": created["connector_id"]}
     before = await desk.session.call("get_connector", **one)
     renamed = await desk.session.call("update_connector", **one, name=" Renamed ", scopes="", import_mode=None)
-    assert renamed == before | {"name": "Renamed", "updated_at": renamed["updated_at"]}
+    changes = [{"field": "name", "before": before["name"], "after": "Renamed"}]
+    assert renamed == before | {"name": "Renamed", "updated_at": renamed["updated_at"], "changes": changes}
     assert renamed["updated_at"] > before["updated_at"]
     await desk.session.call("update_connector", **one, scopes=["import"], import_mode="new_only")
     cleared = await desk.session.call("update_connector", **one, clear_export_base_path=True)
     assert "export_base_path" not in cleared
     assert (cleared["name"], cleared["scopes"], cleared["import_mode"]) == ("Renamed", ["import"], "new_only")
+    del cleared["changes"]
     assert await desk.session.call("get_connector", **one) == cleared
+
+
+async def test_it_tells_before_and_after_and_what_stops_working(desk: Desk) -> None:
+    created = await desk.create(export_base_path="exports", scopes=["import", "export"])
+    one = {"connector_id": created["connector_id"]}
+    await desk.session.call("test_connector", **one)
+    moved = await desk.session.call("update_connector", **one, export_base_path="reviews", name="Renamed")
+    assert moved["changes"] == [
+        {"field": "name", "before": created["name"], "after": "Renamed"},
+        {"field": "export_base_path", "before": "exports", "after": "reviews"},
+        {"field": "last_test_result", "before": "success", "after": ""},
+    ]
+    assert "Exports stay in the folder reviews from now on. What was exported to exports stays" in moved["consequences"]
+    assert "call test_connector" in moved["consequences"]
+    narrowed = await desk.session.call("update_connector", **one, scopes=["export"], clear_export_base_path=True)
+    assert narrowed["changes"] == [
+        {"field": "scopes", "before": "import, export", "after": "export"},
+        {"field": "export_base_path", "before": "reviews", "after": ""},
+    ]
+    assert "Imports through this connector are refused from now on" in narrowed["consequences"]
+    assert "No folder bounds exports any more" in narrowed["consequences"]
+    same = await desk.session.call("update_connector", **one, scopes=["export"])
+    assert (same["changes"], "consequences" in same) == ([], False)
+
+
+async def test_new_credentials_are_told_without_their_values(desk: Desk) -> None:
+    one = {"connector_id": (await desk.create())["connector_id"]}
+    right = credentials(desk.provider, desk.emulator.arguments())
+    rotated = await desk.session.call("update_connector", **one, **right)
+    assert rotated["changes"] == [{"field": "credentials", "after": "replaced"}]
+    assert [value for value in right.values() if str(value) in str(rotated)] == []
 
 
 async def test_new_credentials_turn_a_failing_test_into_a_passing_one(desk: Desk) -> None:
