@@ -108,7 +108,7 @@ def _rows(data: Mapping[str, Any]) -> Iterator[str]:
         paths = cast("list[str]", data["paths"])
         folder = _shared_folder(paths)
         yield f"paths: {_counted(len(paths), folder)}"
-        yield from (path[len(folder) :] for path in paths)
+        yield from (presentation.row_line([path[len(folder) :]]) for path in paths)
 
 
 def _counted(rows: int, folder: str) -> str:
@@ -122,7 +122,7 @@ def _table(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield "\t".join(["path", "size_bytes", "last_modified", *(["content_type"] if typed else [])])
     for file in files:
         cells = [file["path"][len(folder) :], str(file["size_bytes"]), _basic(file["last_modified"])]
-        yield "\t".join([*cells, *([file.get("content_type", "")] if typed else [])])
+        yield presentation.row_line([*cells, *([file.get("content_type", "")] if typed else [])])
 
 
 def _basic(time: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar, cast
 
@@ -225,7 +225,13 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"{name}: {len(rows)} rows"
     yield "\t".join(columns)
     for row in rows:
-        yield "\t".join(_cell(row.get(column, "")) for column in columns)
+        yield row_line(_cell(row.get(column, "")) for column in columns)
+
+
+def row_line(cells: Iterable[str]) -> str:
+    """The cells as a line that no field of a result begins like: a first cell that does is put into quotes."""
+    first, *others = cells
+    return "\t".join([f'"{first}"' if re.match(r"\w+:", first) else first, *others])
 
 
 def _cell(value: Any) -> str:
