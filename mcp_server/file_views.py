@@ -97,7 +97,7 @@ def text(data: Mapping[str, Any]) -> str:
     figures = {name: value for name, value in data.items() if name not in ("paths", "files", "extensions")}
     kinds = cast("list[dict[str, Any]]", data.get("extensions", []))
     if kinds:
-        figures["extensions"] = ", ".join(f"{kind['extension']} {kind['files']}" for kind in kinds)
+        figures["extensions"] = ", ".join(f"{presentation.word(kind['extension'])} {kind['files']}" for kind in kinds)
     return "\n".join([presentation.compact(figures), *_rows(data)])
 
 

@@ -254,10 +254,10 @@ def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET, idemp
         "retry": "yes" if error.retryable else "no",
         "idempotency_key": idempotency_key,
     }
-    last = ", ".join(f"{name}: {_mark(mark)}" for name, mark in marks.items() if mark)
+    last = ", ".join(f"{name}: {word(mark)}" for name, mark in marks.items() if mark)
     return "\n".join(visible(scrubber.text(line)) for line in (error.message, error.hint, last) if line)
 
 
-def _mark(text: str) -> str:
-    """A mark as it is, or in quotes when it could be read as several."""
+def word(text: str) -> str:
+    """A text of one word as it is, any other in quotes: among others it cannot be read as several."""
     return text if re.fullmatch(r"[^\s,\"]*", text) else json.dumps(text, ensure_ascii=False)

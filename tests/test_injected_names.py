@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from mcp_types import CallToolResult
 
-from mcp_server import wire
+from mcp_server import file_views, wire
 from mcp_server.errors import ApiRefused, ConnectorError
 from mcp_server.operations import GET_CONNECTOR
 from mcp_server.presentation import compact, error_text, visible, visible_name
@@ -187,6 +187,11 @@ def test_a_rule_that_the_api_says_is_broken_adds_no_line(name: str) -> None:
 @pytest.mark.parametrize("code", ["busy", "a.b-c_d", "http_503", "req:1/2"])
 def test_a_mark_of_one_word_is_told_as_it_is(code: str) -> None:
     assert error_text(ConnectorError("No.", code=code)).endswith(f"code: {code}, retry: no")
+
+
+def test_an_extension_that_looks_like_several_is_in_quotes() -> None:
+    data = {"truncated": False, "extensions": [{"extension": ".mov 9, .mp4", "files": 1}]}
+    assert file_views.text(data).split("\n") == ["truncated: false", 'extensions: ".mov 9, .mp4" 1']
 
 
 def test_a_mark_that_looks_like_several_is_in_quotes() -> None:
