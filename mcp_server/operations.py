@@ -243,9 +243,7 @@ class DeleteConnector(Request):
     """Arguments of delete_connector."""
 
     connector_id: ConnectorId
-    confirm_name: ConfirmedName | None = Field(
-        default=None, description="Its name; needed if the person cannot be asked"
-    )
+    confirm_name: ConfirmedName | None = Field(default=None, description="Its name, to confirm")
 
 
 DELETE_CONNECTOR = Operation(

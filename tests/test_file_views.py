@@ -165,7 +165,7 @@ def test_a_last_page_with_nothing_on_it_is_no_listing_of_nothing() -> None:
 
 @pytest.mark.parametrize("details", [False, True])
 def test_of_very_long_paths_fewer_are_shown_and_the_cursor_leads_to_the_next(details: bool) -> None:  # noqa: FBT001
-    of = page(files(100, "p" * 1_000))
+    of = page(files(100, "\u202e" * 150))
     view = file_listing(request(details=details), of)
     rows = view.files or view.paths or []
     assert 0 < len(rows) < 100

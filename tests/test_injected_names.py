@@ -34,7 +34,9 @@ def _shape(value: Any) -> Any:
     """The fields of a JSON value, and the types of what is in them."""
     if isinstance(value, dict):
         return {name: _shape(item) for name, item in cast("Json", value).items()}
-    return [_shape(item) for item in cast("list[object]", value)] if isinstance(value, list) else type(value)
+    if isinstance(value, list):
+        return [_shape(item) for item in cast("list[object]", value)]
+    return type(value).__name__
 
 
 def _layout(text: str) -> list[tuple[str, int]]:
@@ -58,11 +60,6 @@ async def _browsed(path: str, *, details: bool) -> CallToolResult:
     """A listing with a file of this name between two others."""
     files = [{**CLOUD_FILE, "path": each, "content_type": "video/mp4"} for each in ("a.mp4", path, "z.mp4")]
     return await called("browse_connector_files", Api(files), details=details)
-
-
-def _row(text: str, first: str) -> int:
-    """The number of the row of the file before."""
-    return next(number for number, line in enumerate(text.split("\n")) if line.split("\t")[0] == first)
 
 
 @injected

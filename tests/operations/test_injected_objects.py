@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 from mcp_server.presentation import visible_name
 from tests.injections import INJECTED
 from tests.operations.conftest import Desk
-from tests.sessions import text_of
+from tests.sessions import Json, text_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("provider", ["s3"], scope="module")]
 HELD = sorted(name for name in INJECTED.values() if "\n" not in name and "\r" not in name)
@@ -23,8 +25,8 @@ async def test_every_object_has_its_row_whatever_it_is_called(desk: Desk, *, det
     one = {"connector_id": (await desk.create(bucket=bucket))["connector_id"]}
     result = await desk.session.client.call_tool("browse_connector_files", {**one, "details": details})
     assert not result.is_error, text_of(result)
-    data = result.structured_content or {}
-    shown = [file["path"] for file in data["files"]] if details else data["paths"]
+    data = cast("Json", result.structured_content)
+    shown: list[str] = [file["path"] for file in data["files"]] if details else data["paths"]
     assert sorted(shown) == sorted(map(visible_name, HELD))
     lines = text_of(result).splitlines()
     assert lines == text_of(result).split("\n")
