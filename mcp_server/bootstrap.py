@@ -97,6 +97,7 @@ def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
     Raises ConfigurationError for tools that there are not.
     """
     from mcp_server.authority import Authority
+    from mcp_server.changes import Changes
     from mcp_server.credentials.book import CredentialBook
     from mcp_server.errands import Site
     from mcp_server.intake import Intake
@@ -106,11 +107,13 @@ def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
     destination = "the Connectors API on this computer, which seals it" if settings.is_embedded else settings.api_url
     book = CredentialBook.of(settings)
     opened = settings.open_browser == "yes"
+    changes = Changes()
     return Backing(
-        Site(ask, settings.secrets, destination),
+        Site(changes.told_by(ask), settings.secrets, destination),
         Intake(book, inline=settings.inline_secrets == "allow", pages=desk is not None),
         Reception(desk, open_browser=opened, withheld=book.environment_variables) if desk else None,
         Authority.of(settings),
+        changes,
     )
 
 

@@ -80,8 +80,14 @@ async def open_mcp(settings: Settings, keys: tuple[bytes, ...], drain: Drain) ->
         )
         desk = await stack.enter_async_context(open_desk()) if mode == "none" and settings.workers == 1 else None
         base = bootstrap.backing(settings, client.ask, desk)
-        server = transports.build_server(partial(_backing_now, _shared(base, settings, mode), client, mode), keys)
-        server.middleware.insert(1, CallMeter(metrics, drain))  # within the span of the SDK's
+        drain.before(base.changes.end)
+        server = transports.build_server(
+            partial(_backing_now, _shared(base, settings, mode), client, mode),
+            keys,
+            sessions=settings.transport == "sse" or settings.stateful == "yes",
+            streams=settings.workers == 1,
+        )
+        server.middleware.insert(-1, CallMeter(metrics, drain))  # within the span of the SDK's
         door = await _door(stack, settings, mode, client)
         routes: list[BaseRoute] = list(health_routes(Readiness(client.reachable), drain, metrics))
         routes += await _endpoints(stack, settings, server, _admission(door))
@@ -106,10 +112,10 @@ def _backing_now(base: Backing, client: VideoVector, mode: Mode) -> Backing:
         return replace(base, authority=authority)
     site = replace(
         base.site,
-        ask=client.acting_for(identity.api_key).ask,
+        ask=base.changes.told_by(client.acting_for(identity.api_key).ask, identity.caller),
         own_secrets={**base.site.own_secrets, reveal_text(identity.api_key): "api_key"},
     )
-    return replace(base, site=site, authority=authority)
+    return replace(base, site=site, authority=authority, account=identity.caller)
 
 
 async def _validated(client: VideoVector, key: Secret) -> frozenset[str] | None:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from mcp_server import alterations, file_views, presentation, wire
 from mcp_server import operations as op
 from mcp_server.authority import Authority
+from mcp_server.changes import OWN_ACCOUNT, Changes
 from mcp_server.comparison import UpdatedConnector
 from mcp_server.elicitation import Caller, SilentCaller
 from mcp_server.errands import ConnectorErrand, Site
@@ -44,12 +45,17 @@ Writer = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True)
 class Backing:
-    """What the tools stand on for one caller; without a reception the person cannot be asked."""
+    """What the tools stand on for one caller; without a reception the person cannot be asked.
+
+    `changes` tells those who listen on the account what the site's calls change there.
+    """
 
     site: Site
     intake: Intake = field(default=DEFAULT_INTAKE)
     reception: Reception | None = None
     authority: Authority = field(default=ALL_ALLOWED)
+    changes: Changes = field(default_factory=Changes)
+    account: str = OWN_ACCOUNT
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import anyio
@@ -18,6 +18,11 @@ class Drain:
         self.draining = False
         self.in_flight = 0
         self._changed = anyio.Event()
+        self._farewells: list[Callable[[], object]] = []
+
+    def before(self, act: Callable[[], object]) -> None:
+        """To be done as soon as nothing new is wanted: for work that would not end by itself."""
+        self._farewells.append(act)
 
     @contextmanager
     def working(self) -> Generator[None]:
@@ -34,6 +39,8 @@ class Drain:
     def begin(self) -> None:
         """From now on nothing new is wanted; what comes all the same is still counted."""
         self.draining = True
+        for act in self._farewells:
+            act()
 
     async def idle(self) -> None:
         """Wait until nothing is in flight."""
