@@ -181,3 +181,4 @@ _ENTRIES = (
         _diagnosis,
     ),
 )
+PROMPT_NAMES = frozenset(entry.prompt.name for entry in _ENTRIES)

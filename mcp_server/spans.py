@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from mcp_server import __version__
 from mcp_server.operations import OPERATION_BY_NAME
+from mcp_server.prompts import PROMPT_NAMES
 from mcp_server.settings import APPLICATION, variable
 
 UNKNOWN = "unknown"
@@ -25,7 +26,7 @@ _TIMEOUTS = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
 _KNOWN = {
     "mcp.method.name": SPEC_CLIENT_METHODS | SPEC_CLIENT_NOTIFICATION_METHODS,
     "gen_ai.tool.name": frozenset(OPERATION_BY_NAME),
-    "gen_ai.prompt.name": frozenset[str](),
+    "gen_ai.prompt.name": PROMPT_NAMES,
 }
 
 

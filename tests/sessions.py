@@ -63,10 +63,10 @@ class Session:
 
 
 @asynccontextmanager
-async def connected(mode: str, settings: Mapping[str, str]) -> AsyncGenerator[Session]:
-    """A session with a server process of these settings, in an era of the protocol."""
+async def connected(mode: str, settings: Mapping[str, str], **options: Any) -> AsyncGenerator[Session]:
+    """A session with a server process of these settings, in an era of the protocol; `options` are the client's."""
     server = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:]], env=environment(settings))
-    async with Client(server, mode=mode) as client:
+    async with Client(server, mode=mode, **options) as client:
         listed = (await client.list_tools()).tools
         yield Session(client, {tool.name: tool.model_dump(by_alias=True, exclude_none=True) for tool in listed})
 

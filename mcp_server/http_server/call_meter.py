@@ -1,4 +1,7 @@
-"""Every tool call of the MCP server as work that is counted, timed, and finished before the process ends."""
+"""Every tool call of the MCP server as work that is counted, timed, and finished before the process ends.
+
+Readings of resources, prompts and completions are counted.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult
 
 from mcp_server.http_server.drain import Drain
-from mcp_server.http_server.metrics import Metrics
+from mcp_server.http_server.metrics import CallRecord, Metrics
+
+COUNTED = frozenset({"resources/read", "prompts/get", "completion/complete"})
 
 
 class CallMeter:
@@ -20,16 +25,23 @@ class CallMeter:
         self._drain = drain
 
     async def __call__(self, ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+        if ctx.method in COUNTED:
+            with self._metrics.request(ctx.method) as record:
+                return await _recorded(ctx, call_next, record)
         if ctx.method != "tools/call":
             return await call_next(ctx)
         with self._drain.working(), self._metrics.call((ctx.params or {}).get("name")) as record:
-            try:
-                result = await call_next(ctx)
-            except MCPError:
-                record.outcome = "refused"
-                raise
-            record.outcome = "tool_error" if _is_error(result) else "ok"
-            return result
+            return await _recorded(ctx, call_next, record)
+
+
+async def _recorded(ctx: ServerRequestContext[Any, Any], call_next: CallNext, record: CallRecord) -> HandlerResult:
+    try:
+        result = await call_next(ctx)
+    except MCPError:
+        record.outcome = "refused"
+        raise
+    record.outcome = "tool_error" if _is_error(result) else "ok"
+    return result
 
 
 def _is_error(result: HandlerResult) -> bool:

@@ -78,6 +78,9 @@ class Metrics:
         self._in_flight = Gauge(
             "videovector_tool_calls_in_flight", "Calls that run", registry=own, multiprocess_mode="livesum"
         )
+        self._requests = Counter(
+            "videovector_mcp_requests", "Resources read, prompts, completions", ["method", "outcome"], registry=own
+        )
         self._api = Counter("videovector_api_answers", "Answers of the Connectors API", ["status"], registry=own)
         _measure_process(registry=own)
         self._http = Counter("videovector_http_requests", "Requests over HTTP", ["status"], registry=own)
@@ -97,6 +100,15 @@ class Metrics:
             self._in_flight.dec()
             self._seconds_of(label).observe(time.perf_counter() - began)
             self._calls_of(label, record.outcome).inc()
+
+    @contextmanager
+    def request(self, method: str) -> Generator[CallRecord]:
+        """Around one request that is no call; the method is one of a few that the caller did not make up."""
+        record = CallRecord()
+        try:
+            yield record
+        finally:
+            self._requests.labels(method, record.outcome).inc()
 
     def api_answered(self, status: int) -> None:
         """The API answered with this HTTP status; 0: it did not."""
