@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, PromptMessage, TextContent
@@ -17,7 +18,9 @@ from mcp_server.fields import ALL_CREDENTIAL_FIELDS
 from mcp_server.operation import AnyOperation
 from mcp_server.presentation import visible
 from mcp_server.redaction import Scrubber
-from mcp_server.tools import Backing
+
+if TYPE_CHECKING:
+    from mcp_server.tools import Backing
 
 CONNECT = "connect_a_bucket"
 DIAGNOSE = "diagnose_a_connector"
