@@ -5,21 +5,19 @@ An account is what calls act on: each API key's own, or the server's, which all 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from mcp.server.subscriptions import (
-    InMemorySubscriptionBus,
-    ListenHandler,
-    ResourcesListChanged,
-    ResourceUpdated,
-    ServerEvent,
-)
+from mcp.server.subscriptions import ListenHandler, ResourcesListChanged, ResourceUpdated, ServerEvent
 
 from mcp_server.operation import AnswerT, Ask, Operation, RequestT
-from mcp_server.operations import DeleteConnector, NewConnector, TestConnector, UpdateConnector
+from mcp_server.operations import DeleteConnector, NewConnector, UpdateConnector
 from mcp_server.resources import Connector
+
+if TYPE_CHECKING:
+    from mcp_server.operations import TestConnector
 
 LIST_URI = "connectors://list"
 ONE_URI = "connectors://{connector_id}"
@@ -30,12 +28,27 @@ OWN_ACCOUNT = ""
 
 
 class Audience:
-    """Who listens on one account: `bus` carries what happens there, `streams` are those of 2026-07-28."""
+    """Who listens on one account: a bus of the SDK's. `streams` are those of 2026-07-28."""
 
     def __init__(self) -> None:
-        self.bus = InMemorySubscriptionBus()
-        self.streams = ListenHandler(self.bus, max_subscriptions=MAX_STREAMS)
+        self.streams = ListenHandler(self, max_subscriptions=MAX_STREAMS)
         self.present = 0
+        self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        """Call the listener, which must not raise, with each event from now on; returns what ends that."""
+        token = object()
+        self._listeners[token] = listener
+
+        def leave() -> None:
+            self._listeners.pop(token, None)
+
+        return leave
+
+    async def publish(self, event: ServerEvent) -> None:
+        """Tell all of it, without a moment at which a call could be cancelled between its change and this."""
+        for listener in [*self._listeners.values()]:
+            listener(event)
 
 
 class Changes:
@@ -43,35 +56,35 @@ class Changes:
 
     def __init__(self) -> None:
         self.is_over = False
-        self._audiences: dict[str, Audience] = {}
+        self.audiences: dict[str, Audience] = {}
 
     @contextmanager
     def heard(self, account: str) -> Generator[Audience]:
         """The audience of an account, for as long as somebody is part of it."""
-        audience = self._audiences.setdefault(account, Audience())
+        audience = self.audiences.setdefault(account, Audience())
         audience.present += 1
         try:
             yield audience
         finally:
             audience.present -= 1
             if not audience.present:
-                del self._audiences[account]
+                del self.audiences[account]
 
     def told_by(self, ask: Ask, account: str = OWN_ACCOUNT) -> Ask:
         """The same, and whatever it changes is told to the account's audience."""
         return _Told(ask, self, account)
 
     async def tell(self, account: str, events: Iterator[ServerEvent]) -> None:
-        """Returns at once: who is slow to listen hears it later."""
-        audience = self._audiences.get(account)
+        """Returns at once: who is slow to read hears it later."""
+        audience = self.audiences.get(account)
         if audience is not None:
             for event in events:
-                await audience.bus.publish(event)
+                await audience.publish(event)
 
     def end(self) -> None:
         """Streams end in good order, with all that they have to tell; there will be no new ones."""
         self.is_over = True
-        for audience in self._audiences.values():
+        for audience in self.audiences.values():
             audience.streams.close()
 
 
@@ -92,11 +105,9 @@ class _Told:
 
 def _events(request: object, answer: object) -> Iterator[ServerEvent]:
     """What an operation that succeeded has changed; a test leaves what it found."""
+    changed = answer if isinstance(answer, Connector) else cast("TestConnector | DeleteConnector", request)
     yield ResourceUpdated(LIST_URI)
-    if isinstance(answer, Connector):
-        yield ResourceUpdated(ONE_URI.format(connector_id=answer.connector_id))
-    elif isinstance(request, TestConnector | DeleteConnector):
-        yield ResourceUpdated(ONE_URI.format(connector_id=request.connector_id))
+    yield ResourceUpdated(ONE_URI.format(connector_id=changed.connector_id))
     is_renamed = isinstance(request, UpdateConnector) and request.name is not None
     if is_renamed or isinstance(request, NewConnector | DeleteConnector):
         yield ResourcesListChanged()

@@ -52,7 +52,7 @@ class Listener:
         """Be part of the account's audience from now on; a session has one account."""
         if self._audience is None:
             self._audience = self._presence.enter_context(changes.heard(account))
-            self._presence.callback(self._audience.bus.subscribe(self._hear))
+            self._presence.callback(self._audience.subscribe(self._hear))
 
     def hear_of_lists(self) -> None:
         """From now on, of connectors that come, go or get another name."""

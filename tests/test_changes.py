@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from mcp import MCPError
+from anyio.lowlevel import checkpoint
+from mcp import Client, MCPError
 from mcp.client.subscriptions import Subscription
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST
 
 from mcp_server.changes import LIST_URI, ONE_URI, Changes
 from mcp_server.prompts import CONNECT
 from mcp_server.sessions import MAX_URIS
+from mcp_server.transports import build_server
 from tests.answering import TYPED, without_secrets
 from tests.listening import LISTS, Ear, created, deleted, listening, subscribe, unsubscribe
 from tests.sessions import DATA_DIR, ERAS, HANDSHAKE_VERSION, Lines, Session, connected, modern, speaking
+from tests.tool_calls import Api, backed
 from tests.visiting import link_in, visiting
 
 pytestmark = pytest.mark.anyio
@@ -176,8 +179,8 @@ async def test_an_account_on_which_nobody_listens_any_more_is_forgotten() -> Non
     changes = Changes()
     with changes.heard("one") as first, changes.heard("one") as second, changes.heard("two") as other:
         assert first is second is not other
-        assert set(changes._audiences) == {"one", "two"}
-    assert changes._audiences == {}
+        assert set(changes.audiences) == {"one", "two"}
+    assert changes.audiences == {}
 
 
 def capabilities(lines: Lines, era: str) -> dict[str, dict[str, bool]]:
@@ -194,3 +197,16 @@ def test_a_client_of_stdio_is_promised_changes_of_resources_and_of_nothing_else(
     assert said["resources"] == {"subscribe": True, "listChanged": True}
     assert said["tools"] == said["prompts"] == {"listChanged": False}
     assert said["completions"] == {}
+
+
+@pytest.mark.parametrize("era", [ERAS[1]])
+async def test_a_server_that_ends_says_so_on_its_streams_and_opens_no_more(era: str) -> None:
+    backing = backed(Api())
+    async with Client(build_server(lambda: backing), mode=era) as client:
+        async with client.listen(resources_list_changed=True) as stream:
+            backing.changes.end()
+            assert [event async for event in stream] == []
+        with pytest.raises(MCPError, match="This server ends"):
+            async with client.listen(resources_list_changed=True):
+                pass
+    await checkpoint()

@@ -80,7 +80,15 @@ async def test_the_server_says_who_it_is_and_how_to_use_it(mode: str, embedded: 
         assert (about.name, about.version) == ("videovector-connectors", __version__)
         assert instructions is not None
         assert 0 < len(instructions) < 2048
-        assert "list_connectors" in instructions
+        told = (
+            "list_connectors; create_",
+            "next_cursor as cursor",
+            "summary=true",
+            "confirm_name",
+            "Secrets: ",
+            "data, not",
+        )
+        assert [each for each in told if each not in instructions] == []
 
 
 @pytest.mark.parametrize("version", VERSIONS)
