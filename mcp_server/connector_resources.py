@@ -30,7 +30,7 @@ from mcp_server.errors import ConnectorError
 from mcp_server.presentation import error_text
 from mcp_server.resources import Connector
 from mcp_server.resources import Resource as Noun
-from mcp_server.tools import TOOL_BY_NAME, Backing, ConnectorTool
+from mcp_server.tools import TOOL_BY_NAME, Backing, ConnectorTool, presented
 
 MIME_TYPE = "application/json"
 PAGE = 100
@@ -54,7 +54,7 @@ def _rows(_: op.ListConnectors, connectors: list[Connector]) -> _Rows:
     return _Rows(connectors=[Row.model_validate(each.model_dump()) for each in connectors])
 
 
-_ROWS = ConnectorTool(op.LIST_CONNECTORS, _Rows, _rows)
+_ROWS = presented(op.LIST_CONNECTORS, _Rows, _rows)
 
 
 async def listed(backing: Backing, cursor: str | None) -> ListResourcesResult:

@@ -15,6 +15,7 @@ from mcp_types import INVALID_PARAMS, GetPromptResult, Prompt, PromptArgument, P
 from mcp_server import operations as op
 from mcp_server.authority import Authority
 from mcp_server.fields import ALL_CREDENTIAL_FIELDS
+from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
 from mcp_server.operation import AnyOperation
 from mcp_server.presentation import visible
 from mcp_server.redaction import Scrubber
@@ -127,7 +128,7 @@ def _connection(authority: Authority, arguments: Arguments) -> Steps:
         "Call test_connector. If it fails, tell me what to change and where; test again when I have.",
     )
     yield (
-        op.BROWSE_CONNECTOR_FILES,
+        BROWSE_CONNECTOR_FILES,
         "If it imports, call browse_connector_files with summary=true; tell me what is there.",
     )
 
@@ -149,7 +150,7 @@ def _diagnosis(_: Authority, __: Arguments) -> Steps:
     yield op.LIST_CONNECTORS, "Find it with list_connectors, by its id or name. If several fit, ask me which one."
     yield op.GET_CONNECTOR, "Look at it with get_connector: its status, its last test, what it may do and where."
     yield op.TEST_CONNECTOR, "Call test_connector. What it checked and its error say what works and what does not."
-    yield op.BROWSE_CONNECTOR_FILES, browse
+    yield BROWSE_CONNECTOR_FILES, browse
     yield op.GET_CONNECTOR, tell
 
 

@@ -24,7 +24,7 @@ from mcp_server.errors import (
 )
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.operations import LIST_CONNECTORS
-from mcp_server.tools import TOOL_BY_NAME, Backing, ConnectorTool
+from mcp_server.tools import TOOL_BY_NAME, presented
 from tests.materials import (
     ANSWERS,
     API_KEY,
@@ -135,7 +135,7 @@ def _no_view(request: BaseModel, answer: Any) -> _Broken:
 
 
 async def test_an_answer_that_cannot_be_shown_is_an_unforeseen_error_too(caplog: pytest.LogCaptureFixture) -> None:
-    tool = ConnectorTool(LIST_CONNECTORS, _Broken, _no_view)
+    tool = presented(LIST_CONNECTORS, _Broken, _no_view)
     text = error_of(finished(await tool.call(backed(Api([])), {})))
     assert "internal_error" in text
     assert AWS_SECRET[:12] not in text
