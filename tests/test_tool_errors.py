@@ -24,7 +24,7 @@ from mcp_server.errors import (
 )
 from mcp_server.operation import AnswerT, Operation, RequestT
 from mcp_server.operations import LIST_CONNECTORS
-from mcp_server.tools import TOOL_BY_NAME, presented
+from mcp_server.tools import TOOL_BY_NAME, Backing, presented
 from tests.materials import (
     ANSWERS,
     API_KEY,
