@@ -8,12 +8,13 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import INVALID_PARAMS, ReadResourceResult
 
 from mcp_server import connector_resources
+from mcp_server.apps import connectors as connectors_app
 from mcp_server.tools import Backing
 
 Read = Callable[[Backing, str], Awaitable[ReadResourceResult]]
 """Reads the resource of a URI for the caller of a backing; raises MCPError when it cannot."""
 
-READERS: Mapping[str, Read] = {"connectors": connector_resources.read}
+READERS: Mapping[str, Read] = {"connectors": connector_resources.read, "ui": connectors_app.read}
 
 
 async def read(backing: Backing, uri: str) -> ReadResourceResult:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from mcp_server import alterations, file_views, presentation, wire
 from mcp_server import operations as op
+from mcp_server.apps.connectors import META_BY_TOOL
 from mcp_server.authority import Authority
 from mcp_server.changes import OWN_ACCOUNT, Changes
 from mcp_server.comparison import UpdatedConnector
@@ -83,6 +84,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
                 idempotent_hint=row.effect.idempotent,
                 open_world_hint=row.effect.open_world,
             ),
+            _meta=META_BY_TOOL.get(row.name),
         )
 
     async def call(self, backing: Backing, arguments: object, caller: Caller = UNKNOWN_CALLER) -> Result:

@@ -1,0 +1,136 @@
+/* Where the reader is and goes: calls of the tools through the host, one at a time; what was asked last wins. */
+
+const BROWSE = "browse_connector_files";
+const LIST = "list_connectors";
+const FIRST_PAGE = 100;
+
+const journey = { list: undefined, place: undefined, listing: undefined, call: undefined };
+
+const textOf = ({ content = [] }) => content.map(({ text }) => text).filter(Boolean).join("\n");
+
+/** The data of a call; an error of the tool is thrown with its own words. */
+async function ask(name, given) {
+  journey.call?.abort();
+  const call = new AbortController();
+  journey.call = call;
+  byId("app").setAttribute("aria-busy", "true");
+  try {
+    const result = await host.request("tools/call", { name, arguments: given }, call.signal);
+    if (result.isError || !result.structuredContent) throw new Error(textOf(result) || "The tool gave no answer.");
+    return result.structuredContent;
+  } finally {
+    if (journey.call === call) byId("app").setAttribute("aria-busy", "false");
+  }
+}
+
+/** Do what needs a call. What goes wrong is said above what was there before; the focus stays in what is drawn anew. */
+async function attempt(work, again = work) {
+  const hadFocus = document.activeElement !== document.body;
+  try {
+    await work();
+    shown("trouble", false);
+    if (hadFocus && document.activeElement === document.body) grid.focusCurrent();
+  } catch (error) {
+    drawTrouble(error.message, () => attempt(again));
+  }
+}
+
+function showFiles(key) {
+  const { list, place, listing } = journey;
+  const known = list?.connectors.find((one) => one.connector_id === place.connector_id);
+  drawFiles({ place, listing, label: known?.name ?? place.connector_id, go, leave: goToConnectors }, key);
+}
+
+function showConnectors(key) {
+  drawConnectors(journey.list, byId("search").value, (one) => go(placeOf({ connector_id: one.connector_id })), key);
+}
+
+/** The row of a place that is left is the one to focus where it is a row of the next. */
+async function arrive(place, options) {
+  const data = await ask(BROWSE, argumentsOf(place, options));
+  const key = journey.place?.prefix;
+  Object.assign(journey, { place, listing: listingOf(data) });
+  showFiles(key);
+  byId("list").scrollTop = 0;
+}
+
+const go = (place) => attempt(() => arrive(place));
+
+function goToConnectors() {
+  return attempt(async () => {
+    journey.list = await ask(LIST, {});
+    const key = journey.place?.connector_id;
+    if (journey.place) byId("search").value = "";
+    journey.place = undefined;
+    showConnectors(key);
+  });
+}
+
+/** Up to the folder above; from a search to its folder, from the top to the connectors. */
+function goUp() {
+  const { place } = journey;
+  if (!place) return;
+  const above = isFlat(place) ? place.prefix : folderOf(place.prefix.slice(0, -1));
+  if (isFlat(place) || place.prefix) go(placeOf({ connector_id: place.connector_id, prefix: above }));
+  else goToConnectors();
+}
+
+/** The next page, below what is shown; a cursor that is refused makes a new start. */
+function goOn() {
+  const { place, listing } = journey;
+  if (!listing.rows) return go(place);
+  const before = new Set(entriesOf(listing, place).map(({ path }) => path));
+  return attempt(
+    async () => {
+      const data = await ask(BROWSE, argumentsOf(place, { cursor: listing.next_cursor }));
+      journey.listing = listingOf(data, listing);
+      showFiles(entriesOf(journey.listing, place).find(({ path }) => !before.has(path))?.path);
+      grid.focusCurrent();
+    },
+    () => arrive(place),
+  );
+}
+
+const reload = () => (journey.place ? go(journey.place) : goToConnectors());
+
+function sortBy(sort) {
+  go({ ...journey.place, sort });
+  byId("sort").value = journey.place.sort;
+}
+
+/** Connectors are found as one types; files when Enter is pressed, or when the words are taken away. */
+function search(isEntered) {
+  const term = byId("search").value.trim();
+  if (!journey.place) showConnectors();
+  else if (isEntered || (!term && journey.place.term))
+    go({ ...journey.place, term, pattern: patternOf(term), recursive: true });
+}
+
+/** What the tool answered to the model's own call, which had these arguments. */
+function receive(result, given, canAsk) {
+  const data = result.structuredContent;
+  byId("app").setAttribute("aria-busy", "false");
+  shown("trouble", false);
+  if (result.isError) fail(textOf(result), given);
+  else if (!data) drawWords(textOf(result));
+  else if (data.connectors) {
+    journey.list = data;
+    showConnectors();
+  } else receiveFiles(data, given, canAsk);
+}
+
+/** Paths alone are shown at once, and their sizes as soon as the same page came with all its columns. */
+function receiveFiles(data, given, canAsk) {
+  const place = placeOf(given);
+  Object.assign(journey, { place, listing: listingOf(data) });
+  showFiles();
+  const { limit, cursor } = given;
+  if (canAsk && data.paths?.length) arrive(place, { limit: limit || FIRST_PAGE, cursor }).catch(() => undefined);
+}
+
+function fail(text, given) {
+  const repeat = () => (given.connector_id ? arrive(placeOf(given)) : goToConnectors());
+  byId("app").setAttribute("aria-busy", "false");
+  shown("blank", false);
+  drawTrouble(text, () => attempt(repeat));
+}
