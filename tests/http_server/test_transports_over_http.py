@@ -56,7 +56,7 @@ async def test_the_main_job_is_done_over_each_transport_in_each_era(
             one = {"connector_id": made["connector_id"]}
             assert (await session.call("test_connector", **one))["success"] is True
             files = await session.call("browse_connector_files", **one, pattern="*.mp4")
-            assert [file["path"] for file in files["files"]] == ["incoming/keynote.mp4"]
+            assert files["paths"] == ["incoming/keynote.mp4"]
             assert (await session.call("update_connector", **one, name="Renamed"))["name"] == "Renamed"
             assert (await session.call("get_connector", **one))["name"] == "Renamed"
             assert (await session.call("list_connectors"))["total"] == 1
