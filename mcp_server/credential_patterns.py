@@ -10,6 +10,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import attrgetter
 
@@ -62,9 +63,14 @@ class Pattern:
 
     name: str
     clue: bytes
-    expression: re.Pattern[bytes]
+    text: bytes
     judge: Judge = _any
     any_case: bool = True
+
+    @cached_property
+    def expression(self) -> re.Pattern[bytes]:
+        """Made for the first text with the clue: few ever are, and all together take longer than a call."""
+        return re.compile(self.text)
 
     def spans(self, octets: bytes, lowered: bytes) -> Iterator[tuple[int, int, str]]:
         """From, to, name of each."""
@@ -128,11 +134,11 @@ _PRIVATE_KEY = (
 
 
 def _shape(name: str, clue: str, expression: bytes) -> Pattern:
-    return Pattern(name, clue.encode(), re.compile(expression), any_case=False)
+    return Pattern(name, clue.encode(), expression, any_case=False)
 
 
 def _beside(name: str, clue: str, expression: bytes, judge: Judge = _any) -> Pattern:
-    return Pattern(name, clue.encode(), re.compile(expression), judge)
+    return Pattern(name, clue.encode(), expression, judge)
 
 
 PATTERNS = (
