@@ -42,6 +42,7 @@ from mcp_types import (
 )
 
 from mcp_server import __version__
+from mcp_server.standard_output import claimed_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -237,8 +238,9 @@ def _sealed_with(keys: Sequence[bytes]) -> RequestStateSecurity:
 async def serve_stdio(server: Server[Any]) -> None:
     """Serve one client over stdin and stdout, in the protocol era it opens with, until it is gone."""
     try:
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
+        with claimed_output() as output:
+            async with stdio_server(stdout=output) as (incoming, outgoing):
+                await server.run(incoming, outgoing, server.create_initialization_options())
     except Exception as error:
         if not all(isinstance(cause, OSError) for cause in _causes(error)):
             raise  # anything but a stdout that nobody reads any more
