@@ -1,30 +1,17 @@
-"""How many tokens a text costs a model, in the o200k_base vocabulary that npm's gpt-tokenizer carries."""
+"""How many tokens texts cost a model, and the text of the tool list that clients put before it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
 from mcp_server.tools import TOOLS
-from tests.emulators import npm
-
-_COUNT = """
-const { encode } = require(process.argv[1]);
-const texts = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-process.stdout.write(JSON.stringify(texts.map((text) => encode(text).length)));
-"""
+from tests.o200k import tokens
 
 
 def token_counts(texts: list[str]) -> list[int]:
     """The number of tokens of each text."""
-    encoding = npm.node_modules() / "gpt-tokenizer" / "cjs" / "encoding" / "o200k_base.js"
-    command = [npm.node(), "-e", _COUNT, str(encoding)]
-    done = subprocess.run(
-        command, input=json.dumps(texts), capture_output=True, text=True, encoding="utf-8", check=True
-    )
-    counts: list[int] = json.loads(done.stdout)
-    return counts
+    return [tokens(text) for text in texts]
 
 
 def tool_list() -> list[dict[str, Any]]:

