@@ -9,7 +9,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from tests.sessions import HANDSHAKE_VERSION, environment
 from tests.tool_calls import FULL, FULL_CONNECTOR, Api, called, text_of
 
 FIGURES = Path(__file__).with_name("figures.json")
+CURSOR = "WyI2NjU0OWVjMGE0YmMiLDE3OTU0OTA0NDMsIiIsImluY29taW5nLzIwMjYvMDQvY2FtMi9jbGlwXzAzODIubXA0Il0"
 NOWHERE = {"VIDEOVECTOR_BASE_URL": "http://127.0.0.1:9", "VIDEOVECTOR_API_KEY": "no-key-at-all"}
 Json = dict[str, Any]
 
@@ -96,18 +97,26 @@ def some_files(count: int) -> list[CloudFile]:
     return [cloud_file(path, 977 * (at + 1) ** 2, times[at], "video/mp4") for at, path in enumerate(paths)]
 
 
-def _page(files: Sequence[CloudFile], shown: int) -> FilePage:
+def _page(files: Sequence[CloudFile], start: int, limit: int) -> FilePage:
     collector = Collector(0)
     columns = zip(*((file.path, file.size_bytes, file.last_modified, file.content_type) for file in files), strict=True)
     collector.add(Columns(*columns))
-    cursor = "0123456789abcdef" * 8 if shown < len(files) else None
-    return FilePage(files=list(files[:shown]), totals=collector.totals, next_cursor=cursor)
+    return FilePage(
+        files=list(files[start : start + limit]),
+        totals=collector.totals,
+        next_cursor=CURSOR if 0 < limit < len(files) - start else None,
+    )
 
 
-def browsed(files: Sequence[CloudFile], **arguments: Any) -> str:
-    """The text of the first page, with a cursor of a usual length."""
+def pages(files: Sequence[CloudFile], **arguments: Any) -> Iterator[str]:
+    """The texts of all pages; a real cursor, which holds a time, is replaced by one that is always the same."""
     request = wire.parse(BROWSE_CONNECTOR_FILES, {"connector_id": "conn_123", **arguments})
-    return text(structured(file_listing(request, _page(files, 0 if request.summary else request.limit))))
+    shown, truncated = 0, True
+    while truncated:
+        data = structured(file_listing(request, _page(files, shown, 0 if request.summary else request.limit)))
+        shown += len(data.get("files", data.get("paths", [])))
+        truncated = data["truncated"]
+        yield text({**data, "next_cursor": CURSOR} if truncated else data)
 
 
 def as_the_vendor_shows(files: Sequence[CloudFile]) -> str:
@@ -118,11 +127,11 @@ def as_the_vendor_shows(files: Sequence[CloudFile]) -> str:
 def _listing_figures() -> dict[str, int]:
     files = some_files(1_000)
     texts = {
-        "browse, default page of 100 paths": browsed(files),
-        "browse, 100 files with details": browsed(files, details=True),
-        "browse, 1,000 paths": browsed(files, limit=1_000),
-        "browse, 1,000 files with details": browsed(files, limit=1_000, details=True),
-        "browse, summary of 1,000 files": browsed(files, summary=True),
+        "browse, default page of 100 paths": next(pages(files)),
+        "browse, a page of 100 files with details": next(pages(files, details=True)),
+        "browse, 1,000 paths": "".join(pages(files, limit=1_000)),
+        "browse, 1,000 files with details": "".join(pages(files, limit=1_000, details=True)),
+        "browse, summary of 1,000 files": "".join(pages(files, summary=True)),
         "browse, 1,000 files as the vendor shows them": as_the_vendor_shows(files),
     }
     return {name: tokens(written) for name, written in texts.items()}

@@ -21,7 +21,7 @@ from typing import TypeVar
 from tests.bench.decorated_tools import decorated_tools
 from tests.bench.over_stdio import Calls, Session, started
 from tests.bench.serving import stub_api
-from tests.figures import as_the_vendor_shows, browsed, some_files, tool_list_tokens
+from tests.figures import as_the_vendor_shows, pages, some_files, tool_list_tokens
 from tests.o200k import tokens
 
 ROUNDS = 20
@@ -96,8 +96,8 @@ def token_rows(ours: Session) -> Iterator[Row]:
     reference = float(tokens(as_the_vendor_shows(files)))
     counts = {
         "tools/list, tokens (1)": (tool_list_tokens(ours.tools), tool_list_tokens(decorated_tools())),
-        "1,000 paths browsed, tokens (2)": (tokens(browsed(files, limit=1_000)), reference),
-        "1,000 files with details, tokens (2)": (tokens(browsed(files, limit=1_000, details=True)), reference),
+        "1,000 paths browsed, tokens (2)": (tokens("".join(pages(files, limit=1_000))), reference),
+        "1,000 files with details, tokens (2)": (tokens("".join(pages(files, limit=1_000, details=True))), reference),
     }
     yield from (_row(name, [pair]) for name, pair in counts.items())
 
