@@ -6,7 +6,7 @@ import json
 import secrets
 import sys
 from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -105,8 +105,13 @@ class S3Emulator:
     def new_bucket(self) -> str:
         """The name of a bucket that is empty."""
         bucket = f"media-{secrets.token_hex(6)}"
-        self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.make_bucket(bucket)
         return bucket
+
+    def make_bucket(self, bucket: str) -> None:
+        """Make a bucket of this name, if there is none yet."""
+        with suppress(self._s3.exceptions.BucketAlreadyOwnedByYou):
+            self._s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
 
     def put(self, key: str, content: bytes = b"content", *, bucket: str = "") -> None:
         """Store an object."""
