@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from mimetypes import MimeTypes
 from os.path import commonprefix
 from typing import Any, cast
 
@@ -16,6 +18,10 @@ from mcp_server.resources import CloudFile, FilePage, Resource, Totals
 LENGTH_A_FILE = 80
 """Characters of a file on a long page, on average: of 1,000 files with longer paths, fewer are shown."""
 
+_TYPES = MimeTypes(filenames=())
+"""What extensions say, the same on every machine."""
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _NOTHING_MATCHED = "Nothing matched. A prefix is the start of whole keys: no / before it, and one at a folder's end."
 _COUNT = "Too many to count on the way: summary=true counts them."
 
@@ -33,7 +39,7 @@ class FileRow(Resource):
     path: str
     size_bytes: int
     last_modified: str = Field(description="ISO 8601, UTC")
-    content_type: str | None = None
+    content_type: str | None = Field(default=None, description="If not what the extension says")
 
 
 class FileListing(Resource):
@@ -72,7 +78,8 @@ def file_listing(request: BrowseConnectorFiles, page: FilePage) -> FileListing:
 
 
 def _row(file: CloudFile) -> FileRow:
-    return FileRow.model_validate(file.model_dump())
+    said = file.content_type if file.content_type != _TYPES.guess_type(f"x{file.extension}")[0] else None
+    return FileRow(path=file.path, size_bytes=file.size_bytes, last_modified=file.last_modified, content_type=said)
 
 
 def _known(totals: Totals) -> dict[str, Any]:
@@ -119,15 +126,15 @@ def _table(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     folder = _shared_folder([file["path"] for file in files])
     typed = any("content_type" in file for file in files)
     yield f"files: {_counted(len(files), folder)}"
-    yield "\t".join(["path", "size_bytes", "last_modified", *(["content_type"] if typed else [])])
+    yield "\t".join(["path", "size_bytes", "last_modified: YYYYMMDDhhmmss", *(["content_type"] if typed else [])])
     for file in files:
-        cells = [file["path"][len(folder) :], str(file["size_bytes"]), _basic(file["last_modified"])]
+        cells = [file["path"][len(folder) :], str(file["size_bytes"]), _digits(file["last_modified"])]
         yield presentation.row_line([*cells, *([file.get("content_type", "")] if typed else [])])
 
 
-def _basic(time: str) -> str:
-    """ISO 8601 in its basic form, which says the same in half of the tokens."""
-    return time.replace("-", "").replace(":", "") if len(time) == len("2026-04-01T12:00:00Z") else time
+def _digits(time: str) -> str:
+    """The time's digits, which say the same in a third of the tokens; a time of another form as it is."""
+    return re.sub("[-:TZ]", "", time) if _UTC.fullmatch(time) else time
 
 
 def _shared_folder(paths: Sequence[str]) -> str:

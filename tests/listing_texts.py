@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _ROWS = re.compile(r"^(?:paths|files): (?P<count>\d+) rows(?:, each below (?P<folder>.+))?$", re.MULTILINE)
-_TIME = re.compile(r"\t(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z(?=\t|$)", re.MULTILINE)
+_TIME = re.compile(r"^([^\t]*\t\d+)\t(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?=\t|$)", re.MULTILINE)
 
 
 def spelled_out(text: str) -> str:
@@ -19,4 +19,4 @@ def spelled_out(text: str) -> str:
 
 
 def _with_times(text: str) -> str:
-    return _TIME.sub(r"\t\1-\2-\3T\4:\5:\6Z", text)
+    return _TIME.sub(r"\1\t\2-\3-\4T\5:\6:\7Z", text)

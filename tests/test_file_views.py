@@ -76,24 +76,31 @@ def test_paths_alone_are_shown_below_the_folder_that_they_share() -> None:
 
 
 def test_details_are_rows_of_a_table() -> None:
-    of = page([*files(1), *files(1, "a/b/", content_type="video/mp4", size_bytes=1)])
+    of = page([*files(1), *files(1, "a/b/", content_type="a/b", size_bytes=1)])
     data, said = shown(of, details=True)
     assert "paths" not in data
     assert data["files"] == [
         {"path": "a/0.mp4", "size_bytes": 7, "last_modified": "2026-04-01T00:00:00Z"},
-        {"path": "a/b/0.mp4", "size_bytes": 1, "last_modified": "2026-04-01T00:00:00Z", "content_type": "video/mp4"},
+        {
+            "path": "a/b/0.mp4",
+            "size_bytes": 1,
+            "last_modified": "2026-04-01T00:00:00Z",
+            "content_type": "a/b",
+        },
     ]
     assert said.split("\n")[-4:] == [
         "files: 2 rows, each below a/",
-        "path\tsize_bytes\tlast_modified\tcontent_type",
-        "0.mp4\t7\t20260401T000000Z\t",
-        "b/0.mp4\t1\t20260401T000000Z\tvideo/mp4",
+        "path\tsize_bytes\tlast_modified: YYYYMMDDhhmmss\tcontent_type",
+        "0.mp4\t7\t20260401000000\t",
+        "b/0.mp4\t1\t20260401000000\ta/b",
     ]
 
 
-def test_a_type_that_no_file_has_is_no_column() -> None:
-    _, said = shown(page(files(1)), details=True)
-    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified", "0.mp4\t7\t20260401T000000Z"]
+@pytest.mark.parametrize("told", [None, "video/mp4"])
+def test_a_type_that_is_not_known_or_that_the_extension_says_is_no_column(told: str | None) -> None:
+    of = [file.model_copy(update={"extension": ".mp4"}) for file in files(1, content_type=told)]
+    _, said = shown(page(of), details=True)
+    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified: YYYYMMDDhhmmss", "0.mp4\t7\t20260401000000"]
 
 
 def test_a_summary_has_figures_and_no_files() -> None:
