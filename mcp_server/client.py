@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import cast
 
@@ -20,9 +21,12 @@ from mcp_server.connectors import Connectors
 from mcp_server.error_envelope import HINTS
 from mcp_server.errors import ApiRefused, ConfigurationError
 from mcp_server.exchange import Bounds, Exchange, Seen
+from mcp_server.file_operations import BROWSE_CONNECTOR_FILES, BrowseConnectorFiles
+from mcp_server.listings import Listings
 from mcp_server.operation import LOCAL_READ, AnswerT, Operation, Request, RequestT
 from mcp_server.redaction import Scrubber, Secret, guarding, reveal_text, secrets_of
 from mcp_server.replies import Reply
+from mcp_server.resources import FilePage
 from mcp_server.settings import DEFAULT_BASE_URL
 
 VALIDATE_API_KEY: Operation[Request, object] = Operation(
@@ -48,7 +52,8 @@ def _sendable(key: str) -> str:
 class VideoVector:
     """A client of the Connectors API. Use it as `async with VideoVector(api_key=…) as client`.
 
-    `timeout` is seconds for one attempt in all; `max_retries` counts the repeats of calls that may be repeated: GET,
+    `timeout` is seconds for one attempt in all; a listing that comes as a stream may take as long from one part to the
+    next, and five times as long in all. `max_retries` counts the repeats of calls that may be repeated: GET,
     and writes with an idempotency key, after 429, 500, 502, 503, 504 and connection errors. At most `max_concurrent`
     requests are under way at a time; another waits for at most half of its time. `seen` is told the HTTP status of each
     request's answer, 0 when none came whole. `probe` is the path that `reachable` asks for. All methods raise
@@ -77,6 +82,7 @@ class VideoVector:
             Connections(base_url, timeout=timeout, verify=verify, transport=transport),
             seen,
         )
+        self._listings = Listings(self._exchange)
         self.connectors = Connectors(self.ask)
 
     async def __aenter__(self) -> VideoVector:
@@ -96,17 +102,26 @@ class VideoVector:
 
         Raises ConfigurationError for a text that can be no key.
         """
-        return _View(self._exchange, _sendable(reveal_text(api_key)), self._probe)
+        return _View(self._exchange, self._listings, _sendable(reveal_text(api_key)), self._probe)
 
     async def ask(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
-        """Send one request and decode its answer.
+        """Send one request and decode its answer; a page of files may come from a listing of the last minute.
 
-        Raises ApiUnreachable, ApiRefused or ApiMisbehaved.
+        Raises ApiUnreachable, ApiRefused, ApiMisbehaved, or InvalidArguments for a cursor that leads nowhere.
         """
         request = wire.keyed(operation, request)
-        message = wire.encode_request(operation, request)
         with guarding({**secrets_of(request), **self._own_secrets}) as scrubber:
-            return _decoded(operation, await self._exchange.reply(message, self._key), scrubber)
+            if operation.is_paged:
+                return cast("AnswerT", await self._page(cast("BrowseConnectorFiles", request), scrubber))
+            message = wire.encode_request(operation, request)
+            try:
+                return _decoded(operation, await self._exchange.reply(message, self._key), scrubber)
+            finally:
+                self._listings.heed(operation, request)
+
+    async def _page(self, request: BrowseConnectorFiles, scrubber: Scrubber) -> FilePage:
+        decoded = partial(_decoded, BROWSE_CONNECTOR_FILES, scrubber=scrubber)
+        return await self._listings.page(request, self._key, decoded)
 
     async def key_scopes(self) -> frozenset[str] | None:
         """What the API says that this client's key may do, None when it says nothing of that. It is asked once.
@@ -131,8 +146,9 @@ class VideoVector:
 class _View(VideoVector):
     """Acts with another key over the connections of a client, which closes them."""
 
-    def __init__(self, exchange: Exchange, key: str, probe: str) -> None:
+    def __init__(self, exchange: Exchange, listings: Listings, key: str, probe: str) -> None:
         self._exchange = exchange
+        self._listings = listings
         self._key = key
         self._probe = probe
         self.connectors = Connectors(self.ask)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import random
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +26,7 @@ from mcp_server.wire import IDEMPOTENCY_HEADER, Message
 MAX_PAUSE_SECONDS = 30.0
 PROBE_SECONDS = 5.0
 KNOWN_SECONDS = 1.0
+STREAMED_TIMEOUTS = 5
 REPEATED_STATUS = frozenset({429, 500, 502, 503, 504})
 _FIRST_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
 _CONNECTION_ERRORS = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout)
@@ -38,6 +39,9 @@ _HEADERS = (
     (b"User-Agent", f"videovector-connectors/{__version__}".encode()),
 )
 Seen = Callable[[int], object]
+MoreTime = Callable[[], None]
+"""Called by who reads a long answer each time that something of it came."""
+Read = Callable[[httpx.Response, MoreTime], Awaitable[Reply]]
 
 
 def _pause(repeat: int, reply: Reply | None) -> float:
@@ -86,11 +90,18 @@ def _ignore(_: int) -> None:
 
 @dataclass(frozen=True)
 class Bounds:
-    """`timeout` is seconds for one attempt in all; it waits for its turn for half of them at most."""
+    """`timeout` is seconds for one attempt in all; it waits for its turn for half of them at most.
+
+    An answer that is read as a stream may take as long from one part to the next, and five times as long in all.
+    """
 
     timeout: float
     max_retries: int
     max_concurrent: int
+
+
+async def _whole(response: httpx.Response, _: MoreTime) -> Reply:
+    return await read_reply(response)
 
 
 class Exchange:
@@ -112,19 +123,19 @@ class Exchange:
         """Close all connections."""
         await self._connections.aclose()
 
-    async def reply(self, message: Message, key: str, *, once: bool = False) -> Reply:
+    async def reply(self, message: Message, key: str, *, once: bool = False, read: Read = _whole) -> Reply:
         """The API's reply to what is sent with this key, or without one, and never repeated when it is sent `once`.
 
-        Raises ApiUnreachable or ApiMisbehaved.
+        Raises ApiUnreachable or ApiMisbehaved, and what `read` raises.
         """
         is_repeatable = not once and (message.method == "GET" or IDEMPOTENCY_HEADER in message.headers)
         try:
             for repeat in range(self._bounds.max_retries if is_repeatable else 0):
-                reply = await self._attempt_that_may_break(message, key)
+                reply = await self._attempt_that_may_break(message, key, read)
                 if reply is not None and reply.status not in REPEATED_STATUS:
                     return reply
                 await anyio.sleep(_pause(repeat, reply))
-            return await self._attempt(message, key)
+            return await self._attempt(message, key, read)
         except (httpx.TimeoutException, TimeoutError):
             raise self._unreachable("did not answer in time", message, "timeout") from None
         except (httpx.HTTPError, UnicodeError) as error:
@@ -147,22 +158,26 @@ class Exchange:
                 return response.status_code < 500
         return False
 
-    async def _attempt_that_may_break(self, message: Message, key: str) -> Reply | None:
+    async def _attempt_that_may_break(self, message: Message, key: str, read: Read) -> Reply | None:
         """None when its connection broke, or was not made: another attempt may have more luck."""
         try:
-            return await self._attempt(message, key)
+            return await self._attempt(message, key, read)
         except _CONNECTION_ERRORS as error:
             if not _is_untrusted(error):
                 return None
             raise
 
-    async def _attempt(self, message: Message, key: str) -> Reply:
-        deadline = anyio.current_time() + self._bounds.timeout
+    async def _attempt(self, message: Message, key: str, read: Read) -> Reply:
+        timeout, began = self._bounds.timeout, anyio.current_time()
         await self._take_turn(message)
         try:
-            with anyio.fail_after(deadline - anyio.current_time()):
+            with anyio.fail_after(began + timeout - anyio.current_time()) as scope:
+
+                def more_time() -> None:
+                    scope.deadline = min(anyio.current_time() + timeout, began + STREAMED_TIMEOUTS * timeout)
+
                 async with self._connections.response(_request_to(self._base_url, message, key)) as response:
-                    reply = await read_reply(response)
+                    reply = await read(response, more_time)
         except Exception:
             self._seen(0)
             raise

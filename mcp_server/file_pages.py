@@ -93,8 +93,12 @@ class Collector:
 
     def page(self) -> tuple[list[CloudFile], Position | None]:
         """The page's files in order, and the position of the last of them where more follow it."""
-        files = [cloud_file(*row[1:]) for row in self._rows[: self._limit]]
-        return files, self._rows[self._limit - 1][:2] if self.is_full else None
+        return [cloud_file(*row[1:]) for row in self._rows[: self._limit]], self.end
+
+    @property
+    def end(self) -> Position | None:
+        """The position of the page's last file, where more follow it."""
+        return self._rows[self._limit - 1][:2] if self.is_full else None
 
     def _values(self, files: Columns) -> Sequence[Any]:
         if self._sort == "path":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 MAX_VALUES = 4_000_000
 MAX_ERROR_BYTES = 64 * 1024
 ACCEPTED_ENCODING = "gzip"
-_STEP = 1024 * 1024
+PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -46,49 +46,56 @@ class Reply:
         return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
 
 
-class _Body:
-    """A body while it comes, unpacked up to a limit: packed twice, a kilobyte could become a gigabyte.
+class Unpacking:
+    """The body of a response while it comes, unpacked: packed twice, a kilobyte could become a gigabyte.
 
-    Raises zlib.error when it is packed in another way than was asked for, or not wholly.
+    All of it raises zlib.error for a body that is packed in another way than was asked for, or not wholly.
     """
 
-    def __init__(self, encoding: str, limit: int) -> None:
+    def __init__(self, response: httpx.Response) -> None:
+        encoding = response.headers.get("Content-Encoding", "").lower()
         if encoding not in ("", "identity", ACCEPTED_ENCODING):
             raise zlib.error
-        self.octets = bytearray()
-        self._limit = limit
         self._gzip = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16) if encoding == ACCEPTED_ENCODING else None
+        self._began = False
 
-    @property
-    def is_too_large(self) -> bool:
-        return len(self.octets) > self._limit
-
-    def add(self, chunk: bytes) -> None:
+    def pieces(self, chunk: bytes) -> Iterator[bytes]:
+        """What a chunk of the body holds, in pieces of at most 64 KiB that are made one by one."""
         if self._gzip is None:
-            self.octets += chunk
+            yield from (chunk[at : at + PIECE_BYTES] for at in range(0, len(chunk), PIECE_BYTES))
             return
         if self._gzip.eof:
             raise zlib.error
         is_more = True
-        while is_more and not self.is_too_large:
-            piece = self._gzip.decompress(chunk, _STEP)
-            self.octets += piece
+        while is_more:
+            piece = self._gzip.decompress(chunk, PIECE_BYTES)
+            self._began = self._began or bool(piece)
+            yield piece
             chunk = self._gzip.unconsumed_tail
-            is_more = len(piece) == _STEP
+            is_more = len(piece) == PIECE_BYTES
 
     def check_whole(self) -> None:
-        if self._gzip is not None and self.octets and not self._gzip.eof:
+        """After the last chunk."""
+        if self._gzip is not None and self._began and not self._gzip.eof:
             raise zlib.error
 
 
-async def _body(response: httpx.Response, limit: int) -> _Body:
-    body = _Body(response.headers.get("Content-Encoding", "").lower(), limit)
-    async for chunk in cast("httpx.AsyncByteStream", response.stream):
-        body.add(chunk)
-        if body.is_too_large:
-            return body
-    body.check_whole()
-    return body
+def chunks_of(response: httpx.Response) -> httpx.AsyncByteStream:
+    """The body as it comes, packed."""
+    return cast("httpx.AsyncByteStream", response.stream)
+
+
+async def _body(response: httpx.Response, limit: int) -> bytearray:
+    """The body, or somewhat more of it than the limit."""
+    unpacking = Unpacking(response)
+    octets = bytearray()
+    async for chunk in chunks_of(response):
+        for piece in unpacking.pieces(chunk):
+            octets += piece
+            if len(octets) > limit:
+                return octets
+    unpacking.check_whole()
+    return octets
 
 
 async def read_reply(response: httpx.Response) -> Reply:
@@ -99,10 +106,9 @@ async def read_reply(response: httpx.Response) -> Reply:
 
 async def _error_body(response: httpx.Response) -> bytes:
     try:
-        body = await _body(response, MAX_ERROR_BYTES)
+        return bytes((await _body(response, MAX_ERROR_BYTES))[:MAX_ERROR_BYTES])
     except zlib.error:
         return b""
-    return bytes(body.octets[:MAX_ERROR_BYTES])
 
 
 def _values_in(octets: bytearray) -> int:
@@ -112,17 +118,27 @@ def _values_in(octets: bytearray) -> int:
 
 async def _answer_body(response: httpx.Response) -> bytes:
     try:
-        body = await _body(response, MAX_ANSWER_BYTES)
+        octets = await _body(response, MAX_ANSWER_BYTES)
     except zlib.error:
-        raise ApiMisbehaved(
-            "The Connectors API's answer cannot be unpacked.",
-            hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
-            code="unexpected_answer",
-        ) from None
-    if body.is_too_large or _values_in(body.octets) > MAX_VALUES:
-        raise ApiMisbehaved(
-            f"The Connectors API's answer is larger than {MAX_ANSWER_BYTES // 2**20} MiB or {MAX_VALUES:,} values.",
-            hint="If it is a listing, ask for less: a narrower prefix or pattern.",
-            code="answer_too_large",
-        )
-    return bytes(body.octets)
+        raise not_unpacked() from None
+    if len(octets) > MAX_ANSWER_BYTES or _values_in(octets) > MAX_VALUES:
+        raise too_large(f"{MAX_ANSWER_BYTES // 2**20} MiB or {MAX_VALUES:,} values")
+    return bytes(octets)
+
+
+def not_unpacked() -> ApiMisbehaved:
+    """The body is packed in a way that was not asked for, or not wholly."""
+    return ApiMisbehaved(
+        "The Connectors API's answer cannot be unpacked.",
+        hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
+        code="unexpected_answer",
+    )
+
+
+def too_large(bound: str) -> ApiMisbehaved:
+    """The body is beyond this bound."""
+    return ApiMisbehaved(
+        f"The Connectors API's answer is larger than {bound}.",
+        hint="If it is a listing, ask for less: a narrower prefix or pattern.",
+        code="answer_too_large",
+    )
