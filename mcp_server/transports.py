@@ -6,7 +6,7 @@ The tools are imported by the first request that needs them: `initialize` must n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.caching import CacheableMethod, CacheHint
@@ -94,12 +94,14 @@ def build_server(
         context: ServerRequestContext[Any], params: CallToolRequestParams
     ) -> CallToolResult | InputRequiredResult:
         from mcp_server.elicitation import caller_of
+        from mcp_server.reports import reported
         from mcp_server.tools import TOOL_BY_NAME
 
         tool = TOOL_BY_NAME.get(params.name)
         if tool is None:
             raise MCPError(INVALID_PARAMS, f"Unknown tool. The tools are: {', '.join(TOOL_BY_NAME)}.")
-        return await tool.call(backing(), params.arguments or {}, caller_of(context, params))
+        call = partial(tool.call, backing(), params.arguments or {}, caller_of(context, params))
+        return await reported(context, params, call)
 
     around = _AroundTools(backing)
     server = _ConnectorsServer(
