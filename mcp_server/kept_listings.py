@@ -26,7 +26,7 @@ MAX_BYTES = 32 * 2**20
 
 MAX_BYTES_A_KEY = 64 * 2**20
 MAX_BYTES_IN_ALL = 128 * 2**20
-_LEAST_BYTES = 64 * 1024
+LEAST_BYTES = 64 * 1024
 """What the smallest listing counts as, so that there are never very many."""
 
 
@@ -102,7 +102,7 @@ class Draft:
 
     def listing(self, totals: Totals) -> KeptListing | None:
         """All that came, None if it was given up."""
-        return None if self._parts is None else KeptListing(self._parts, totals, max(self.size, _LEAST_BYTES))
+        return None if self._parts is None else KeptListing(self._parts, totals, max(self.size, LEAST_BYTES))
 
 
 class KeptListings:
@@ -114,6 +114,7 @@ class KeptListings:
 
     def find(self, key: str, request: BrowseConnectorFiles) -> KeptListing | None:
         """The listing that this key got for the request's query in the last minute."""
+        self._kept.expire()
         return self._kept.get(_query(key, request))
 
     def begin(self, key: str, request: BrowseConnectorFiles) -> Draft:
@@ -127,6 +128,7 @@ class KeptListings:
         self._drafts.discard(draft)
         listing = draft.listing(totals) if totals else None
         if listing is not None:
+            self._kept.pop(draft.query, None)
             self._make_room(draft.query.whose, listing.size)
             self._kept[draft.query] = listing
 
@@ -139,13 +141,15 @@ class KeptListings:
                 draft.give_up()
 
     def _make_room(self, whose: str, size: int) -> None:
-        own = {query: listing.size for query, listing in self._kept.items() if query.whose == whose}
-        used = sum(own.values()) + size
-        for query, freed in own.items():
+        """Lets this key's oldest go until there is room for one more of this size."""
+        own = [query for query in self._kept if query.whose == whose]
+        listings = [self._kept.get(query) for query in own]
+        used = size + sum(listing.size for listing in listings if listing)
+        for query in own:
             if used <= MAX_BYTES_A_KEY:
                 return
-            self._kept.pop(query, None)
-            used -= freed
+            listing = self._kept.pop(query, None)
+            used -= listing.size if listing else 0
 
 
 def _size(listing: KeptListing) -> int:

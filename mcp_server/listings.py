@@ -30,9 +30,9 @@ MAX_STREAMED_BYTES = 2**30
 class Listings:
     """The listings of a client and its views, whose keys see none of each other's."""
 
-    def __init__(self, exchange: Exchange, kept: KeptListings | None = None) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._kept = kept or KeptListings()
+        self._kept = KeptListings()
 
     async def page(self, request: BrowseConnectorFiles, key: str, decoded: Callable[[Reply], FilePage]) -> FilePage:
         """One page; `decoded` reads a reply that is no array of all files.

@@ -14,6 +14,7 @@ from mcp_server.file_arrays import MAX_ENTRY_BYTES, MAX_SIZE, MAX_TEXT_LENGTH, P
 from tests.materials import CLOUD_FILE, Json
 
 Row = tuple[str, int, str, str | None]
+LONG = "x" * (MAX_TEXT_LENGTH + 1)
 TRICKY = '}, {"path": "not one", \\"},{'
 
 
@@ -101,10 +102,10 @@ def test_an_entry_that_lacks_something_is_none(field: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        *({"path": wrong} for wrong in (None, 1, [], {}, "x" * (MAX_TEXT_LENGTH + 1))),
+        *({"path": wrong} for wrong in (None, 1, [1], {"a": 1}, LONG)),
         *({"size_bytes": wrong} for wrong in (-1, 1.5, "many", None, [1], MAX_SIZE + 1, 10**400)),
-        *({"last_modified": wrong} for wrong in (None, 0, {}, "x" * (MAX_TEXT_LENGTH + 1))),
-        *({"content_type": wrong} for wrong in (1, [], "x" * (MAX_TEXT_LENGTH + 1))),
+        *({"last_modified": wrong} for wrong in (None, 0, {"a": 1}, LONG)),
+        *({"content_type": wrong} for wrong in (1, [1], LONG)),
         {"extension": None},
         {"name": 7},
     ],

@@ -1,0 +1,364 @@
+"""Pages of an API that knows none: made of its whole answer, which is asked for once a minute."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+
+from mcp_server import kept_listings, listings
+from mcp_server.client import VideoVector
+from mcp_server.errors import ApiRefused, ApiUnreachable, ConnectorError, InvalidArguments
+from mcp_server.kept_listings import KEPT_SECONDS, KeptListings
+from mcp_server.progress import told_to
+from mcp_server.redaction import Secret
+from tests.client.calling import LocalApi, Scripted, answering, client_of, scripted
+from tests.client.listing import CONNECTOR_ID, all_paths, array, files, listed, pages
+from tests.client.raw_api import Peer, http, listening
+from tests.materials import ANSWERS, made
+
+pytestmark = pytest.mark.anyio
+
+MANY = 1_500
+OTHER_KEY = "_".join(("sk", "live", made("another tenant", 48)))
+ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "path": lambda file: file["path"],
+    "size": lambda file: (-file["size_bytes"], file["path"]),
+    "time": lambda file: ([-ord(character) for character in file["last_modified"]], file["path"]),
+}
+
+
+def ordered(sort: str, count: int = MANY) -> list[str]:
+    return [file["path"] for file in sorted(files(count), key=ORDERS[sort])]
+
+
+@pytest.fixture(params=["plain", "gzip"])
+def bare(request: pytest.FixtureRequest, api: LocalApi) -> LocalApi:
+    """An API that answers with all files, however many were asked for."""
+    body = array(MANY)
+    packed = request.param == "gzip"
+    api.last = (
+        Scripted(body=gzip.compress(body), headers={"Content-Encoding": "gzip"}) if packed else Scripted(200, body)
+    )
+    return api
+
+
+@pytest.mark.parametrize("sort", ORDERS)
+@pytest.mark.parametrize("limit", [100, 1_000])
+async def test_its_pages_have_every_file_once_and_in_order(bare: LocalApi, sort: str, limit: int) -> None:
+    async with client_of(bare) as client:
+        assert await all_paths(client, sort=sort, limit=limit) == ordered(sort)
+    assert len(bare.received) == 1
+    assert bare.received[0].path.endswith(f"/browse?limit={limit}&sort={sort}")
+
+
+async def test_an_array_in_any_order_has_the_same_pages(api: LocalApi) -> None:
+    mixed = files(MANY)
+    random.Random(1).shuffle(mixed)  # noqa: S311 - only another order
+    api.last = Scripted(body=json.dumps(mixed).encode())
+    async with client_of(api) as client:
+        assert await all_paths(client) == ordered("path")
+        assert await all_paths(client, sort="size") == ordered("size")
+    assert len(api.received) == 1
+
+
+async def test_totals_are_those_of_all_files_on_every_page(bare: LocalApi) -> None:
+    all_files = files(MANY)
+    times = sorted(file["last_modified"] for file in all_files)
+    async with client_of(bare) as client:
+        first = await client.connectors.browse_page(CONNECTOR_ID, limit=10)
+        second = await client.connectors.browse_page(CONNECTOR_ID, limit=10, cursor=first.next_cursor)
+    assert first.totals == second.totals
+    assert first.totals is not None
+    assert first.totals.model_dump() == {
+        "files": MANY,
+        "bytes": sum(file["size_bytes"] for file in all_files),
+        "extensions": {"": 375, ".mov": 375, ".mp4": 375, ".srt": 375},
+        "newest": times[-1],
+        "oldest": times[0],
+    }
+    assert [file.model_dump() for file in first.files] == all_files[:10]
+
+
+async def test_a_summary_another_order_and_another_limit_ask_nothing_more(bare: LocalApi) -> None:
+    async with client_of(bare) as client:
+        summary = await client.connectors.browse_page(CONNECTOR_ID, summary=True)
+        page = await client.connectors.browse_page(CONNECTOR_ID, sort="time", limit=1)
+        again = await client.connectors.browse_page(CONNECTOR_ID, summary=True)
+    assert (summary.files, summary.next_cursor) == ([], None)
+    assert [file.path for file in page.files] == ordered("time")[:1]
+    assert summary == again
+    assert summary.totals == page.totals
+    assert len(bare.received) == 1
+
+
+async def test_an_empty_array_is_a_page_without_files(api: LocalApi) -> None:
+    async with client_of(api) as client:
+        for _ in range(2):
+            page = await client.connectors.browse_page(CONNECTOR_ID)
+            assert (page.files, page.next_cursor) == ([], None)
+            assert page.totals is not None
+            assert (page.totals.files, page.totals.newest) == (0, None)
+    assert len(api.received) == 1
+
+
+async def test_each_query_has_a_listing_of_its_own(bare: LocalApi) -> None:
+    queries: list[dict[str, Any]] = [{}, {"prefix": "incoming/"}, {"pattern": "*.mp4"}, {"recursive": False}]
+    async with client_of(bare) as client:
+        for query in [*queries, *queries]:
+            await client.connectors.browse_page(CONNECTOR_ID, **query)
+        await client.connectors.browse_page("conn_456")
+    assert len(bare.received) == len(queries) + 1
+
+
+# ---- whose it is, and how long -------------------------------------------------------------------------------------
+
+
+async def test_no_key_sees_what_another_one_got(api: LocalApi) -> None:
+    api.script = [Scripted(body=array(3)), Scripted(body=array(5))]
+    api.last = Scripted(403)
+    async with client_of(api) as client:
+        other = client.acting_for(Secret(OTHER_KEY))
+        for _ in range(2):
+            assert len(await all_paths(client)) == 3
+            assert len(await all_paths(other)) == 5
+            assert len(await all_paths(client.acting_for(Secret(OTHER_KEY)))) == 5
+        third = client.acting_for(Secret(f"{OTHER_KEY[:-1]}x"))
+        with pytest.raises(ApiRefused):
+            await third.connectors.browse_page(CONNECTOR_ID)
+    assert [request.headers["x-api-key"] for request in api.received][1:] == [OTHER_KEY, f"{OTHER_KEY[:-1]}x"]
+
+
+async def test_no_key_is_in_what_is_kept(bare: LocalApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptListings()
+    monkeypatch.setattr(listings, "KeptListings", lambda: kept)
+    async with client_of(bare, api_key=OTHER_KEY) as client:
+        await client.connectors.browse_page(CONNECTOR_ID)
+    held = repr(vars(kept))
+    assert CONNECTOR_ID in held
+    assert OTHER_KEY not in held
+
+
+async def test_after_a_minute_it_is_asked_for_again(bare: LocalApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(listings, "KeptListings", lambda: KeptListings(lambda: now))
+    async with client_of(bare) as client:
+        for moment in (0.0, KEPT_SECONDS - 1, KEPT_SECONDS + 1):
+            now = moment
+            await client.connectors.browse_page(CONNECTOR_ID)
+            assert len(bare.received) == (1 if moment < KEPT_SECONDS else 2)
+
+
+@pytest.mark.parametrize("change", ["update_connector", "delete_connector", "test_connector"])
+@pytest.mark.parametrize("status", [200, 500])
+async def test_a_change_of_the_connector_forgets_its_listings(api: LocalApi, change: str, status: int) -> None:
+    async def changed(client: VideoVector) -> None:
+        if change == "update_connector":
+            await client.connectors.update(CONNECTOR_ID, name="New")
+        elif change == "delete_connector":
+            await client.connectors.delete(CONNECTOR_ID)
+        else:
+            await client.connectors.test(CONNECTOR_ID)
+
+    answer = Scripted(status, json.dumps(ANSWERS[change]).encode())
+    api.script = [Scripted(body=array(3)), Scripted(body=array(4)), answer, Scripted(body=array(5))]
+    async with client_of(api, max_retries=0) as client:
+        assert len(await all_paths(client)) == 3
+        await client.connectors.browse_page("conn_456")
+        with nullcontext() if status == 200 else pytest.raises(ApiRefused):
+            await changed(client.acting_for(Secret(OTHER_KEY)))
+        assert len(await all_paths(client)) == 5
+        await client.connectors.browse_page("conn_456")
+    assert len(api.received) == 4
+
+
+async def test_what_changes_nothing_forgets_nothing(api: LocalApi) -> None:
+    api.script = [Scripted(body=array(3)), Scripted(body=json.dumps(ANSWERS["get_connector"]).encode())]
+    async with client_of(api) as client:
+        assert len(await all_paths(client)) == 3
+        await client.connectors.retrieve(CONNECTOR_ID)
+        assert len(await all_paths(client)) == 3
+    assert len(api.received) == 2
+
+
+async def test_a_listing_that_a_change_overtook_is_not_kept() -> None:
+    async with listening() as api, client_of(api) as client:
+        half, changed, asked = anyio.Event(), anyio.Event(), 0
+
+        async def act(peer: Peer) -> None:
+            nonlocal asked
+            while True:
+                if b"DELETE" in await peer.request():
+                    await peer.send(http(json.dumps(ANSWERS["delete_connector"]).encode()))
+                    continue
+                asked += 1
+                answer = http(array(MANY))
+                await peer.send(answer[:-5])
+                half.set()
+                await changed.wait()
+                await peer.send(answer[-5:])
+
+        api.act = act
+        async with anyio.create_task_group() as calls:
+            calls.start_soon(client.connectors.browse_page, CONNECTOR_ID)
+            await half.wait()
+            await client.connectors.delete(CONNECTOR_ID)
+            changed.set()
+        await client.connectors.browse_page(CONNECTOR_ID)
+    assert asked == 2
+
+
+async def test_what_is_too_large_to_be_kept_is_read_again_and_right(
+    bare: LocalApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_listings, "MAX_FILES", MANY - 1)
+    async with client_of(bare) as client:
+        assert await all_paths(client, limit=500, sort="size") == ordered("size")
+    assert len(bare.received) == MANY // 500
+
+
+async def test_an_answer_that_failed_is_not_kept(api: LocalApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = KeptListings()
+    monkeypatch.setattr(listings, "KeptListings", lambda: kept)
+    api.script = [Scripted(500), Scripted(body=array(MANY)[:-1]), Scripted(hang_up=True)]
+    api.last = Scripted(body=array(3))
+    async with client_of(api) as client:
+        for _ in range(3):
+            with pytest.raises(ConnectorError):
+                await client.connectors.browse_page(CONNECTOR_ID)
+        assert len(await all_paths(client)) == 3
+    assert vars(kept)["_drafts"] == set()
+
+
+# ---- cursors -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_cursor_of_another_listing_is_refused_before_anything_is_sent(bare: LocalApi) -> None:
+    async with client_of(bare) as client:
+        cursor = (await client.connectors.browse_page(CONNECTOR_ID)).next_cursor
+        for wrong in ({"prefix": "other/"}, {"sort": "size"}, {"pattern": "*.mp4"}, {"cursor": "garbled"}):
+            query: dict[str, Any] = {"cursor": cursor, **wrong}
+            with pytest.raises(InvalidArguments, match="cursor: "):
+                await client.connectors.browse_page(CONNECTOR_ID, **query)
+    assert len(bare.received) == 1
+
+
+async def test_a_cursor_leads_on_when_files_came_and_went(api: LocalApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_listings, "MAX_FILES", 0)
+    before, after = files(30), [listed(number) for number in range(5, 40) if number != 9]
+    api.script = [Scripted(body=json.dumps(before).encode())]
+    api.last = Scripted(body=json.dumps(after).encode())
+    async with client_of(api) as client:
+        found = [page async for page in pages(client, limit=10)]
+    assert [file.path for page in found for file in page] == [listed(number)["path"] for number in range(40)]
+
+
+# ---- an API that knows pages, and refusals -------------------------------------------------------------------------
+
+
+async def test_a_page_of_the_api_is_taken_as_it_is_and_not_kept(api: LocalApi) -> None:
+    api.last = Scripted(
+        body=array(2), headers={"X-Next-Cursor": "more", "X-Listing-Totals": '{"files": 9, "bytes": 7}'}
+    )
+    async with client_of(api) as client:
+        for _ in range(2):
+            page = await client.connectors.browse_page(CONNECTOR_ID, limit=2)
+            assert (len(page.files), page.next_cursor) == (2, "more")
+            assert page.totals is not None
+            assert page.totals.files == 9
+    assert len(api.received) == 2
+
+
+@pytest.mark.parametrize("status", [401, 404, 422, 503])
+async def test_a_refusal_is_read_as_any_other(api: LocalApi, status: int) -> None:
+    api.last = Scripted(status, b'{"error": {"code": "no", "message": "Not so."}}')
+    async with client_of(api) as client:
+        with pytest.raises(ApiRefused, match=r"Not so\.") as caught:
+            await client.connectors.browse_page(CONNECTOR_ID)
+    assert (caught.value.status, caught.value.code) == (status, "no")
+    assert len(api.received) == 1
+
+
+async def test_each_answer_is_seen_once(api: LocalApi) -> None:
+    seen: list[int] = []
+    api.script = [Scripted(body=array(3)), Scripted(body=b"[1]"), Scripted(404)]
+    async with client_of(api, seen=seen.append) as client:
+        for _ in range(2):
+            await client.connectors.browse_page(CONNECTOR_ID)
+        for connector_id in ("two", "three"):
+            with pytest.raises(ConnectorError):
+                await client.connectors.browse_page(connector_id)
+    assert seen == [200, 200, 404]
+
+
+# ---- time, and how far it came -------------------------------------------------------------------------------------
+
+
+def _slow(parts: int, pause: float) -> Callable[[Peer], Any]:
+    """Sends an array in so many parts, each some time after the one before."""
+
+    async def act(peer: Peer) -> None:
+        await peer.request()
+        answer = http(array(MANY))
+        size = len(answer) // parts + 1
+        for at in range(0, len(answer), size):
+            await peer.send(answer[at : at + size])
+            with anyio.move_on_after(pause):
+                await anyio.sleep_forever()
+
+    return act
+
+
+async def test_an_array_that_keeps_coming_may_take_longer_than_the_timeout() -> None:
+    async with listening() as api, client_of(api, timeout=0.4) as client:
+        api.act = _slow(6, 0.15)
+        began = anyio.current_time()
+        assert len((await client.connectors.browse_page(CONNECTOR_ID)).files) == 100
+        assert anyio.current_time() - began > 0.5
+
+
+@pytest.mark.parametrize(("parts", "pause"), [(2, 5.0), (1_000, 0.05)], ids=["stops", "drips"])
+async def test_an_array_that_stops_or_drips_ends_in_time(parts: int, pause: float) -> None:
+    async with listening() as api, client_of(api, timeout=0.3) as client:
+        api.act = _slow(parts, pause)
+        began = anyio.current_time()
+        with pytest.raises(ApiUnreachable, match="did not answer in time"):
+            await client.connectors.browse_page(CONNECTOR_ID)
+        assert anyio.current_time() - began < 0.3 * 5 + 1
+
+
+async def test_whoever_listens_is_told_how_many_files_were_seen(bare: LocalApi) -> None:
+    told: list[int] = []
+    async with client_of(bare) as client:
+        with told_to(told.append):
+            await client.connectors.browse_page(CONNECTOR_ID)
+            assert len(told) > 3
+            assert sum(told) == MANY
+            await client.connectors.browse_page(CONNECTOR_ID)
+            assert sum(told) == MANY
+
+
+async def test_a_listing_lets_others_have_their_turn() -> None:
+    turns, first = 0, 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async with scripted(answering(array(MANY))) as client, anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        await client.connectors.browse_page(CONNECTOR_ID)
+        first = turns
+        await client.connectors.browse_page(CONNECTOR_ID, sort="size")
+        tasks.cancel_scope.cancel()
+    assert first >= len(array(MANY)) // 65_536
+    assert turns > first
