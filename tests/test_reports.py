@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import anyio
-import anyio.lowlevel
 import anyio.to_thread
 import httpx
 import pytest
