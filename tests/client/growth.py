@@ -33,7 +33,7 @@ async def main(url: str, *, browse: bool) -> None:
         code, files = "", -1
         try:
             if browse:
-                page = await client.connectors.browse_page(CONNECTOR_ID, sort="size", limit=1000)
+                page = await client.connectors.browse(CONNECTOR_ID, sort="size", limit=1000)
                 files = page.totals.files if page.totals else -1
             else:
                 await client.connectors.list()

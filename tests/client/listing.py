@@ -37,11 +37,11 @@ def array(count: int) -> bytes:
     return json.dumps(files(count)).encode()
 
 
-async def pages(client: VideoVector, **query: Any) -> AsyncIterator[list[CloudFile]]:
+async def pages(client: VideoVector, limit: int = 100, **query: Any) -> AsyncIterator[list[CloudFile]]:
     """Page after page, to the last."""
     cursor: str | None = None
     while True:
-        page = await client.connectors.browse_page(CONNECTOR_ID, cursor=cursor, **query)
+        page = await client.connectors.browse(CONNECTOR_ID, limit=limit, cursor=cursor, **query)
         yield page.files
         cursor = page.next_cursor
         if cursor is None:

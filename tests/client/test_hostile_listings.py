@@ -67,7 +67,7 @@ async def test_what_is_no_array_of_files_is_misbehaviour(body: bytes, *, packed:
 async def _told(asking: VideoVector) -> ConnectorError:
     async with asking as client:
         with pytest.raises(ApiMisbehaved) as caught:
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
     return caught.value
 
 
@@ -110,10 +110,10 @@ async def test_a_connection_that_breaks_in_the_middle_is_told_and_not_asked_agai
     async with listening() as api, client_of(api) as client:
         api.act = _cut(http(array(1_500))[:-1000], end)
         with pytest.raises(ApiUnreachable, match="did not send a whole answer"):
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
         assert api.connections == 1
         api.act = _cut(http(array(3)), Peer.gone)
-        assert len((await client.connectors.browse_page(CONNECTOR_ID)).files) == 3
+        assert len((await client.connectors.browse(CONNECTOR_ID, limit=100)).files) == 3
 
 
 @pytest.mark.parametrize("status", [204, 301, 302])
@@ -121,5 +121,5 @@ async def test_another_status_is_no_listing(api: LocalApi, status: int) -> None:
     api.last = Scripted(status, b"", {"Location": "/elsewhere"})
     async with client_of(api) as client:
         with pytest.raises(ApiMisbehaved):
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
     assert len(api.received) == 1

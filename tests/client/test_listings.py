@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import anyio
@@ -73,8 +74,8 @@ async def test_totals_are_those_of_all_files_on_every_page(bare: LocalApi) -> No
     all_files = files(MANY)
     times = sorted(file["last_modified"] for file in all_files)
     async with client_of(bare) as client:
-        first = await client.connectors.browse_page(CONNECTOR_ID, limit=10)
-        second = await client.connectors.browse_page(CONNECTOR_ID, limit=10, cursor=first.next_cursor)
+        first = await client.connectors.browse(CONNECTOR_ID, limit=10)
+        second = await client.connectors.browse(CONNECTOR_ID, limit=10, cursor=first.next_cursor)
     assert first.totals == second.totals
     assert first.totals is not None
     assert first.totals.model_dump() == {
@@ -89,9 +90,9 @@ async def test_totals_are_those_of_all_files_on_every_page(bare: LocalApi) -> No
 
 async def test_a_summary_another_order_and_another_limit_ask_nothing_more(bare: LocalApi) -> None:
     async with client_of(bare) as client:
-        summary = await client.connectors.browse_page(CONNECTOR_ID, summary=True)
-        page = await client.connectors.browse_page(CONNECTOR_ID, sort="time", limit=1)
-        again = await client.connectors.browse_page(CONNECTOR_ID, summary=True)
+        summary = await client.connectors.browse(CONNECTOR_ID, summary=True, limit=100)
+        page = await client.connectors.browse(CONNECTOR_ID, sort="time", limit=1)
+        again = await client.connectors.browse(CONNECTOR_ID, summary=True, limit=100)
     assert (summary.files, summary.next_cursor) == ([], None)
     assert [file.path for file in page.files] == ordered("time")[:1]
     assert summary == again
@@ -102,7 +103,7 @@ async def test_a_summary_another_order_and_another_limit_ask_nothing_more(bare: 
 async def test_an_empty_array_is_a_page_without_files(api: LocalApi) -> None:
     async with client_of(api) as client:
         for _ in range(2):
-            page = await client.connectors.browse_page(CONNECTOR_ID)
+            page = await client.connectors.browse(CONNECTOR_ID, limit=100)
             assert (page.files, page.next_cursor) == ([], None)
             assert page.totals is not None
             assert (page.totals.files, page.totals.newest) == (0, None)
@@ -113,8 +114,8 @@ async def test_each_query_has_a_listing_of_its_own(bare: LocalApi) -> None:
     queries: list[dict[str, Any]] = [{}, {"prefix": "incoming/"}, {"pattern": "*.mp4"}, {"recursive": False}]
     async with client_of(bare) as client:
         for query in [*queries, *queries]:
-            await client.connectors.browse_page(CONNECTOR_ID, **query)
-        await client.connectors.browse_page("conn_456")
+            await client.connectors.browse(CONNECTOR_ID, **query, limit=100)
+        await client.connectors.browse("conn_456", limit=100)
     assert len(bare.received) == len(queries) + 1
 
 
@@ -132,7 +133,7 @@ async def test_no_key_sees_what_another_one_got(api: LocalApi) -> None:
             assert len(await all_paths(client.acting_for(Secret(OTHER_KEY)))) == 5
         third = client.acting_for(Secret(f"{OTHER_KEY[:-1]}x"))
         with pytest.raises(ApiRefused):
-            await third.connectors.browse_page(CONNECTOR_ID)
+            await third.connectors.browse(CONNECTOR_ID, limit=100)
     assert [request.headers["x-api-key"] for request in api.received][1:] == [OTHER_KEY, f"{OTHER_KEY[:-1]}x"]
 
 
@@ -140,7 +141,7 @@ async def test_no_key_is_in_what_is_kept(bare: LocalApi, monkeypatch: pytest.Mon
     kept = KeptListings()
     monkeypatch.setattr(listings, "KeptListings", lambda: kept)
     async with client_of(bare, api_key=OTHER_KEY) as client:
-        await client.connectors.browse_page(CONNECTOR_ID)
+        await client.connectors.browse(CONNECTOR_ID, limit=100)
     held = repr(vars(kept))
     assert CONNECTOR_ID in held
     assert OTHER_KEY not in held
@@ -152,7 +153,7 @@ async def test_after_a_minute_it_is_asked_for_again(bare: LocalApi, monkeypatch:
     async with client_of(bare) as client:
         for moment in (0.0, KEPT_SECONDS - 1, KEPT_SECONDS + 1):
             now = moment
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
             assert len(bare.received) == (1 if moment < KEPT_SECONDS else 2)
 
 
@@ -171,11 +172,11 @@ async def test_a_change_of_the_connector_forgets_its_listings(api: LocalApi, cha
     api.script = [Scripted(body=array(3)), Scripted(body=array(4)), answer, Scripted(body=array(5))]
     async with client_of(api, max_retries=0) as client:
         assert len(await all_paths(client)) == 3
-        await client.connectors.browse_page("conn_456")
+        await client.connectors.browse("conn_456", limit=100)
         with nullcontext() if status == 200 else pytest.raises(ApiRefused):
             await changed(client.acting_for(Secret(OTHER_KEY)))
         assert len(await all_paths(client)) == 5
-        await client.connectors.browse_page("conn_456")
+        await client.connectors.browse("conn_456", limit=100)
     assert len(api.received) == 4
 
 
@@ -207,11 +208,11 @@ async def test_a_listing_that_a_change_overtook_is_not_kept() -> None:
 
         api.act = act
         async with anyio.create_task_group() as calls:
-            calls.start_soon(client.connectors.browse_page, CONNECTOR_ID)
+            calls.start_soon(partial(client.connectors.browse, CONNECTOR_ID, limit=100))
             await half.wait()
             await client.connectors.delete(CONNECTOR_ID)
             changed.set()
-        await client.connectors.browse_page(CONNECTOR_ID)
+        await client.connectors.browse(CONNECTOR_ID, limit=100)
     assert asked == 2
 
 
@@ -232,7 +233,7 @@ async def test_an_answer_that_failed_is_not_kept(api: LocalApi, monkeypatch: pyt
     async with client_of(api) as client:
         for _ in range(3):
             with pytest.raises(ConnectorError):
-                await client.connectors.browse_page(CONNECTOR_ID)
+                await client.connectors.browse(CONNECTOR_ID, limit=100)
         assert len(await all_paths(client)) == 3
     assert vars(kept)["_drafts"] == set()
 
@@ -242,11 +243,11 @@ async def test_an_answer_that_failed_is_not_kept(api: LocalApi, monkeypatch: pyt
 
 async def test_a_cursor_of_another_listing_is_refused_before_anything_is_sent(bare: LocalApi) -> None:
     async with client_of(bare) as client:
-        cursor = (await client.connectors.browse_page(CONNECTOR_ID)).next_cursor
+        cursor = (await client.connectors.browse(CONNECTOR_ID, limit=100)).next_cursor
         for wrong in ({"prefix": "other/"}, {"sort": "size"}, {"pattern": "*.mp4"}, {"cursor": "garbled"}):
             query: dict[str, Any] = {"cursor": cursor, **wrong}
             with pytest.raises(InvalidArguments, match="cursor: "):
-                await client.connectors.browse_page(CONNECTOR_ID, **query)
+                await client.connectors.browse(CONNECTOR_ID, **query, limit=100)
     assert len(bare.received) == 1
 
 
@@ -269,7 +270,7 @@ async def test_a_page_of_the_api_is_taken_as_it_is_and_not_kept(api: LocalApi) -
     )
     async with client_of(api) as client:
         for _ in range(2):
-            page = await client.connectors.browse_page(CONNECTOR_ID, limit=2)
+            page = await client.connectors.browse(CONNECTOR_ID, limit=2)
             assert (len(page.files), page.next_cursor) == (2, "more")
             assert page.totals is not None
             assert page.totals.files == 9
@@ -281,7 +282,7 @@ async def test_a_refusal_is_read_as_any_other(api: LocalApi, status: int) -> Non
     api.last = Scripted(status, b'{"error": {"code": "no", "message": "Not so."}}')
     async with client_of(api) as client:
         with pytest.raises(ApiRefused, match=r"Not so\.") as caught:
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
     assert (caught.value.status, caught.value.code) == (status, "no")
     assert len(api.received) == 1
 
@@ -291,10 +292,10 @@ async def test_each_answer_is_seen_once(api: LocalApi) -> None:
     api.script = [Scripted(body=array(3)), Scripted(body=b"[1]"), Scripted(404)]
     async with client_of(api, seen=seen.append) as client:
         for _ in range(2):
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
         for connector_id in ("two", "three"):
             with pytest.raises(ConnectorError):
-                await client.connectors.browse_page(connector_id)
+                await client.connectors.browse(connector_id, limit=100)
     assert seen == [200, 200, 404]
 
 
@@ -320,7 +321,7 @@ async def test_an_array_that_keeps_coming_may_take_longer_than_the_timeout() -> 
     async with listening() as api, client_of(api, timeout=0.4) as client:
         api.act = _slow(6, 0.15)
         began = anyio.current_time()
-        assert len((await client.connectors.browse_page(CONNECTOR_ID)).files) == 100
+        assert len((await client.connectors.browse(CONNECTOR_ID, limit=100)).files) == 100
         assert anyio.current_time() - began > 0.5
 
 
@@ -330,7 +331,7 @@ async def test_an_array_that_stops_or_drips_ends_in_time(parts: int, pause: floa
         api.act = _slow(parts, pause)
         began = anyio.current_time()
         with pytest.raises(ApiUnreachable, match="did not answer in time"):
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
         assert anyio.current_time() - began < 0.3 * 5 + 1
 
 
@@ -338,10 +339,10 @@ async def test_whoever_listens_is_told_how_many_files_were_seen(bare: LocalApi) 
     told: list[int] = []
     async with client_of(bare) as client:
         with told_to(told.append):
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
             assert len(told) > 3
             assert sum(told) == MANY
-            await client.connectors.browse_page(CONNECTOR_ID)
+            await client.connectors.browse(CONNECTOR_ID, limit=100)
             assert sum(told) == MANY
 
 
@@ -356,9 +357,9 @@ async def test_a_listing_lets_others_have_their_turn() -> None:
 
     async with scripted(answering(array(MANY))) as client, anyio.create_task_group() as tasks:
         tasks.start_soon(others)
-        await client.connectors.browse_page(CONNECTOR_ID)
+        await client.connectors.browse(CONNECTOR_ID, limit=100)
         first = turns
-        await client.connectors.browse_page(CONNECTOR_ID, sort="size")
+        await client.connectors.browse(CONNECTOR_ID, sort="size", limit=100)
         tasks.cancel_scope.cancel()
     assert first >= len(array(MANY)) // 65_536
     assert turns > first

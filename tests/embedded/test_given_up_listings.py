@@ -173,6 +173,6 @@ async def test_whoever_listens_to_a_call_in_process_is_told_what_its_storage_saw
     async with bootstrap.open_client(settings_in(tmp_path)) as client:
         connector = await client.connectors.create_s3(**s3_body())
         with progress.told_to(told.append):
-            await client.connectors.browse_page(connector.connector_id)
-        await client.connectors.browse_page(connector.connector_id)
+            await client.connectors.browse(connector.connector_id, limit=100)
+        await client.connectors.browse(connector.connector_id, limit=100)
     assert sorted(told) == [5, 100, 100, 100]
