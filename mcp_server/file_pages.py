@@ -82,6 +82,11 @@ class Collector:
             self._merge(files)
 
     @property
+    def fills_in_order(self) -> bool:
+        """Whether files in path order can fill the page before all were added."""
+        return self._sort == "path" and self._limit > 0
+
+    @property
     def is_full(self) -> bool:
         """Whether there is a whole page and a file behind it; never of a page of none, which is for the totals."""
         return len(self._rows) > self._limit > 0

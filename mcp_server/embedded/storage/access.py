@@ -11,7 +11,9 @@ import anyio
 
 from mcp_server.embedded.storage.exchange import Limits
 from mcp_server.embedded.storage.faults import StorageFault
-from mcp_server.embedded.storage.objects import Storage, StoredObject
+from mcp_server.embedded.storage.matching import without_markers
+from mcp_server.embedded.storage.objects import Storage
+from mcp_server.embedded.storage.paging import pages
 
 _PROBE = b"An access check wrote this object and should have deleted it.\n"
 
@@ -53,23 +55,23 @@ def _too_slow(seconds: float) -> StorageFault:
     )
 
 
-async def _first_file(storage: Storage) -> StoredObject | None:
-    async with aclosing(storage.pages("")) as pages:
-        async for page in pages:
-            found = next((stored for stored in page if not stored.is_folder_marker), None)
-            if found is not None:
-                return found
+async def _first_key(storage: Storage) -> str | None:
+    async with aclosing(pages(storage, "")) as listing:
+        async for page in listing:
+            files = without_markers(page.files)
+            if files.paths:
+                return files.paths[0]
     return None
 
 
 async def _check_import(storage: Storage, checked: list[str]) -> None:
-    found = await _first_file(storage)
+    found = await _first_key(storage)
     if found is None:
         checked.append("list objects (there are none, so none was read)")
         return
     checked.append("list objects")
     try:
-        await storage.read_first_byte(found.key)
+        await storage.read_first_byte(found)
     except StorageFault as fault:
         # Who may not read is told so before hearing that the object is archived.
         if fault.code != "storage_object_archived":

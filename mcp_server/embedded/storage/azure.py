@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote, unquote, urlencode
+from urllib.parse import quote, unquote, urlencode, urlsplit
 from xml.etree.ElementTree import Element
 
 from mcp_server.embedded.storage import faults
@@ -15,9 +15,9 @@ from mcp_server.embedded.storage.azure_token import fetch_token
 from mcp_server.embedded.storage.bearer import Bearer
 from mcp_server.embedded.storage.documents import NotTheDocument, text_of, xml
 from mcp_server.embedded.storage.exchange import LISTING_BYTES, Answer, Exchange, Message, split_endpoint
-from mcp_server.embedded.storage.objects import Action, Pages, StoredObject, utc_from_http_date
-from mcp_server.embedded.storage.paging import Page, paged
+from mcp_server.embedded.storage.objects import Action, Page, checked, utc_from_http_date
 from mcp_server.embedded.storage.tokens import Tokens
+from mcp_server.file_pages import Columns
 from mcp_server.settings import Settings
 
 # From 2021-02-12 on a listing encodes the names that XML can not hold.
@@ -33,6 +33,7 @@ _CAUSES: Mapping[str, faults.Cause] = {
     "InvalidAuthenticationInfo": faults.token_refused,
     "ServerBusy": faults.throttled,
 }
+_SURROGATES = "\ud800"
 _PASSING = {("read", "InvalidRange"), ("delete", "BlobNotFound")}
 
 
@@ -44,26 +45,32 @@ def _name(blob: Element) -> str:
     return unquote(text, errors="strict") if name.get("Encoded") == "true" else text
 
 
-def _stored_object(blob: Element) -> StoredObject:
-    return StoredObject(
-        key=_name(blob),
-        size=int(text_of(blob, "Properties/Content-Length")),
-        last_modified=utc_from_http_date(text_of(blob, "Properties/Last-Modified")),
-        content_type=blob.findtext("Properties/Content-Type") or None,
-    )
-
-
 def _is_directory(blob: Element) -> bool:
     """Whether the blob is a directory of a hierarchical account, or stands for one by Hadoop's mark."""
     marks = [entry.text for entry in blob.iterfind("Metadata/*") if entry.tag.lower() == "hdi_isfolder"]
     return blob.findtext("Properties/ResourceType") == "directory" or "true" in marks
 
 
-def _page(answer: Answer) -> Page:
+def _is_plain(names: Sequence[str]) -> bool:
+    """Whether the names come in one order by code point and by what else an account may compare."""
+    return all(map(str.isascii, names)) or max("".join(names)) < _SURROGATES
+
+
+def _page(answer: Answer, start_after: str) -> Page:
     """Raises ValueError for an answer that is no listing. Directories are no objects."""
     listing = xml(answer.body, "EnumerationResults")
-    blobs = [blob for blob in listing.findall("Blobs/Blob") if not _is_directory(blob)]
-    return [_stored_object(blob) for blob in blobs], text_of(listing, "NextMarker")
+    named = [(_name(blob), blob) for blob in listing.findall("Blobs/Blob") if not _is_directory(blob)]
+    blobs = [(name, blob) for name, blob in named if name > start_after]
+    files = Columns(
+        [name for name, _ in blobs],
+        [int(text_of(blob, "Properties/Content-Length")) for _, blob in blobs],
+        [utc_from_http_date(text_of(blob, "Properties/Last-Modified")) for _, blob in blobs],
+        [blob.findtext("Properties/Content-Type") or None for _, blob in blobs],
+    )
+    folders = [_name(folded) for folded in listing.findall("Blobs/BlobPrefix")]
+    # Such an account, whose blobs have a resource type, lists `a/b` before `a-b`.
+    hierarchical = listing.find("Blobs/*/Properties/ResourceType") is not None
+    return Page(checked(files), folders, text_of(listing, "NextMarker"), not hierarchical and _is_plain(files.paths))
 
 
 def _error_code(answer: Answer) -> str:
@@ -86,11 +93,14 @@ def _clock_differs(answer: Answer) -> bool:
 class AzureStorage:
     """One container of Azure Blob Storage."""
 
+    starts_anywhere = False
+
     def __init__(self, exchange: Exchange, tokens: Tokens, account: AzureAccount, settings: Settings) -> None:
         endpoint = settings.azure_endpoint
         location = f"{endpoint}/{account.storage_account}" if endpoint else ""
         self._origin, base = split_endpoint(location or f"https://{account.storage_account}.blob.core.windows.net")
         self._path = f"{base}/{account.container}"
+        self.host = urlsplit(self._origin).hostname or ""
         place = faults.Place(
             service="Azure",
             store=f'container "{account.container}"',
@@ -102,24 +112,19 @@ class AzureStorage:
         self._place = place
         self._bearer = Bearer(exchange, tokens, credentials, lambda: fetch_token(exchange, account, settings, place))
 
-    def pages(self, prefix: str, delimiter: str = "", start_after: str = "") -> Pages:
-        """Pages of List Blobs, which can not start in the middle: what comes before is dropped here."""
-        query = {"prefix": prefix, "delimiter": delimiter}
-        given = {name: value for name, value in query.items() if value}
-        fixed = {"restype": "container", "comp": "list", "include": "metadata", "maxresults": "1000"}
-        message = Message("GET", self._origin, self._path, body_limit=LISTING_BYTES)
-        return paged(lambda mark: self._listed(message, fixed | given, start_after, mark), message.host)
-
-    async def _listed(self, message: Message, query: Mapping[str, str], start_after: str, mark: str) -> Page:
-        query = {**query, "marker": mark} if mark else query
-        answer = await self._send(
-            "list", replace(message, target=f"{message.target}?{urlencode(query, quote_via=quote)}")
-        )
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        """A page of List Blobs, which can not start in the middle: what comes before is dropped here."""
+        given = {"prefix": prefix, "delimiter": delimiter, "marker": mark}
+        query = {"restype": "container", "comp": "list", "include": "metadata", "maxresults": str(most)}
+        query |= {name: value for name, value in given.items() if value}
+        target = f"{self._path}?{urlencode(query, quote_via=quote)}"
+        answer = await self._send("list", Message("GET", self._origin, target, body_limit=LISTING_BYTES))
         try:
-            objects, following = _page(answer)
+            return _page(answer, start_after)
         except ValueError:
-            raise faults.unexpected_answer(message.host, "an Azure Blob Storage listing") from None
-        return [stored for stored in objects if stored.key > start_after], following
+            raise faults.unexpected_answer(self.host, "an Azure Blob Storage listing") from None
 
     async def read_first_byte(self, key: str) -> bytes:
         """Get Blob with a range, which is refused for an empty blob."""

@@ -1,77 +1,70 @@
-"""Finds a storage's files by prefix and glob. What a listing is, the storages know; what a glob is, the glob's room."""
+"""Finds a storage's files by prefix and glob: a page of them with totals, or all. How it is listed, others know."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
-from posixpath import splitext
+from collections import deque
+from collections.abc import AsyncGenerator, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
 
 import anyio
 
 from mcp_server.embedded.storage.exchange import Limits
 from mcp_server.embedded.storage.faults import StorageFault
-from mcp_server.embedded.storage.glob import read_glob
-from mcp_server.embedded.storage.objects import Storage, StoredObject
+from mcp_server.embedded.storage.glob import Glob, read_glob
+from mcp_server.embedded.storage.listing import Listing
+from mcp_server.embedded.storage.matching import matching_names, matching_paths, without_markers
+from mcp_server.embedded.storage.objects import Storage
+from mcp_server.embedded.storage.spans import Span
 from mcp_server.errors import InvalidArguments, Violation
 from mcp_server.file_pages import Collector, Columns
-from mcp_server.resources import CloudFile
+
+_MOST_PAGES_AT_A_TIME = 64
 
 
-async def browse(
-    storage: Storage,
-    prefix: str,
-    pattern: str,
-    recursive: bool,  # noqa: FBT001 - the request's own field, in the request's order
-    limits: Limits | None = None,
-) -> list[CloudFile]:
-    """The files whose key starts with the prefix and matches the pattern, sorted by path in code-point order.
+@dataclass(frozen=True)
+class Query:
+    """The files whose key starts with the prefix and matches the pattern.
 
     A pattern without a slash matches a file's name, one with a slash the path below the prefix. Not recursive: only
-    what lies directly below the prefix. Raises InvalidArguments, and StorageFault, also when the whole takes too long.
+    what lies directly below the prefix. Raises InvalidArguments.
     """
-    by_path = "/" in pattern
-    if by_path and not recursive:
-        raise InvalidArguments((Violation("pattern", "must have no slash when recursive is false"),))
-    glob = read_glob(pattern.removeprefix("/"))
-    subject = _below(prefix) if by_path else _name
-    starts = _below_starts(prefix, glob.head) if by_path else _name_starts(prefix, glob.head, recursive=recursive)
-    found: list[CloudFile] = []
-    with _bounded((limits or Limits()).browse):
-        for start in starts:
-            found += await _matching(storage, start, "" if recursive else "/", lambda key: glob.matches(subject(key)))
-    return sorted(found, key=lambda file: file.path)
 
+    prefix: str
+    pattern: str
+    recursive: bool
+    _glob: Glob = field(init=False, repr=False, compare=False)
 
-@contextmanager
-def _bounded(seconds: float) -> Generator[None]:
-    try:
-        with anyio.fail_after(seconds):
-            yield
-    except TimeoutError:
-        raise StorageFault(
-            "storage_listing_too_long",
-            f"The listing did not finish within {seconds:g} seconds.",
-            "Narrow it: give a longer prefix, or a pattern that begins with a folder, such as incoming/2026/*.mp4.",
-        ) from None
+    def __post_init__(self) -> None:
+        """Reads the pattern."""
+        if self._by_path and not self.recursive:
+            raise InvalidArguments((Violation("pattern", "must have no slash when recursive is false"),))
+        object.__setattr__(self, "_glob", read_glob(self.pattern.removeprefix("/")))
 
+    @property
+    def _by_path(self) -> bool:
+        return "/" in self.pattern
 
-async def _matching(storage: Storage, start: str, delimiter: str, matches: Callable[[str], bool]) -> list[CloudFile]:
-    found: list[CloudFile] = []
-    async with aclosing(storage.pages(start, delimiter)) as pages:
-        async for page in pages:
-            found += [_cloud_file(stored) for stored in page if not stored.is_folder_marker and matches(stored.key)]
-    return found
+    @property
+    def delimiter(self) -> str:
+        """What a listing does not go beyond."""
+        return "" if self.recursive else "/"
 
+    def starts(self) -> list[str]:
+        """The prefixes to list, in order; none begins with another."""
+        head = self._glob.head
+        return sorted(_below_starts(self.prefix, head)) if self._by_path else [self._name_start(head)]
 
-def _below(prefix: str) -> Callable[[str], str]:
-    """The path of a key below the prefix; one slash between the two is not part of it."""
-    return lambda key: key[len(prefix) :].removeprefix("/")
+    def _name_start(self, head: str) -> str:
+        """What to list when names begin with the head: the prefix may hold the beginning of names directly below it."""
+        folder, slash, begun = self.prefix.rpartition("/")
+        return self.prefix if self.recursive or not head.startswith(begun) else f"{folder}{slash}{head}"
 
-
-def _name(key: str) -> str:
-    """The last segment; a slash at the key's end is not one."""
-    return key.rstrip("/").rpartition("/")[2]
+    def choose(self, files: Columns) -> Columns:
+        """Those of the listed files that are meant."""
+        files = without_markers(files)
+        return matching_paths(self._glob, self.prefix, files) if self._by_path else matching_names(self._glob, files)
 
 
 def _below_starts(prefix: str, head: str) -> list[str]:
@@ -82,52 +75,85 @@ def _below_starts(prefix: str, head: str) -> list[str]:
     return [after_slash] if head.startswith("/") else [prefix + head, after_slash]
 
 
-def _name_starts(prefix: str, head: str, *, recursive: bool) -> list[str]:
-    """What to list when names begin with the head. The prefix may hold the beginning of names directly below it."""
-    folder, slash, begun = prefix.rpartition("/")
-    return [f"{folder}{slash}{head}" if not recursive and head.startswith(begun) else prefix]
-
-
-def _cloud_file(stored: StoredObject) -> CloudFile:
-    name = _name(stored.key)
-    extension = splitext(name)[1].lower()
-    return CloudFile(
-        path=stored.key,
-        name=name,
-        size_bytes=stored.size,
-        last_modified=stored.last_modified,
-        content_type=stored.content_type,
-        extension="" if extension == "." else extension,
-    )
-
-
-@dataclass(frozen=True)
-class Query:
-    """Which files."""
-
-    prefix: str
-    pattern: str
-    recursive: bool
-
-
-def _columns(files: list[CloudFile]) -> Columns:
-    return Columns(
-        [file.path for file in files],
-        [file.size_bytes for file in files],
-        [file.last_modified for file in files],
-        [file.content_type for file in files],
-    )
-
-
 async def page(
-    storage: Storage, query: Query, collector: Collector, *, wants_totals: bool, start_after: str = ""
+    storage: Storage,
+    query: Query,
+    collector: Collector,
+    *,
+    wants_totals: bool,
+    start_after: str = "",
+    limits: Limits | None = None,
 ) -> bool:
-    """Lists into the collector; whether the whole listing was seen."""
-    files = await browse(storage, query.prefix, query.pattern, query.recursive)
-    collector.add(_columns(files))
-    return not start_after
+    """List into the collector; True when the whole listing was seen, so that the totals are those of all.
+
+    Without `wants_totals` it stops as soon as the page is full; with it, a page by path that is full waits for them for
+    the limits' seconds. `start_after` is the last path of the page before. Raises StorageFault, also when the page is
+    not made in time.
+    """
+    limits = limits or Limits()
+    by_path = collector.fills_in_order
+    scope = anyio.CancelScope(deadline=anyio.current_time() + limits.browse)
+
+    def collect(files: Columns) -> None:
+        collector.add(query.choose(files))
+        if collector.is_full and listing.is_ordered and listing.is_sorted:
+            listing.is_ordered = False
+            scope.deadline = min(scope.deadline, anyio.current_time() + limits.totals)
+            if not wants_totals:
+                listing.stop()
+
+    spans = [Span(start, start_after) for start in query.starts()]
+    listing = Listing(
+        storage, spans, collect, limits, query.delimiter, is_ordered=by_path, is_eager=wants_totals or not by_path
+    )
+    with scope:
+        await listing.run()
+    if scope.cancelled_caught and listing.is_ordered == by_path:
+        raise _too_long(limits.browse)
+    return listing.is_complete and not start_after
 
 
-async def walk(storage: Storage, query: Query) -> AsyncGenerator[Columns]:
-    """Matching files in path order."""
-    yield _columns(await browse(storage, query.prefix, query.pattern, query.recursive))
+async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> AsyncGenerator[Columns]:
+    """All files in path order, in bounded memory: nothing is listed while nobody takes what there is.
+
+    The limits bound the time that the storage takes. Raises StorageFault.
+    """
+    limits = limits or Limits()
+    found = deque[Columns]()
+    spans = [Span(start) for start in query.starts()]
+    listing = Listing(storage, spans, lambda files: found.append(query.choose(files)), limits, query.delimiter)
+    seconds, pages = limits.browse, 1
+    while not listing.is_complete:
+        began = anyio.current_time()
+        with _bounded(seconds):
+            await listing.run(pages)
+        seconds -= anyio.current_time() - began
+        pages = min(2 * pages, _MOST_PAGES_AT_A_TIME)
+        while found and listing.is_sorted:
+            yield found.popleft()
+    if found:
+        yield _sorted(found)
+
+
+def _sorted(found: Iterable[Columns]) -> Columns:
+    """All files by path, for a provider that lists in another order."""
+    rows = sorted(chain.from_iterable(zip(*files, strict=True) for files in found))
+    paths, sizes, times, content_types = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Columns(paths, sizes, times, content_types)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Generator[None]:
+    try:
+        with anyio.fail_after(max(seconds, 0)):
+            yield
+    except TimeoutError:
+        raise _too_long(seconds) from None
+
+
+def _too_long(seconds: float) -> StorageFault:
+    return StorageFault(
+        "storage_listing_too_long",
+        f"The listing did not finish within {seconds:g} seconds.",
+        "Narrow it: give a longer prefix, or a pattern that begins with a folder, such as incoming/2026/*.mp4.",
+    )

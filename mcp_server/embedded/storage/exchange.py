@@ -1,4 +1,4 @@
-"""One HTTP client for all storages: bounded in time and size, no redirects, proxies or cookies, nothing of the host's.
+"""What all storages send by: bounded in time and size, no redirects, proxies or cookies, nothing of the host's.
 
 What a request asks and what an answer means is the adapters' business.
 """
@@ -10,7 +10,6 @@ import ssl
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import anyio
@@ -19,6 +18,7 @@ import tenacity
 
 from mcp_server import __version__
 from mcp_server.embedded.storage.faults import StorageFault, unexpected_answer
+from mcp_server.embedded.storage.transports import Transports
 from mcp_server.settings import Settings, environment_name
 from mcp_server.tls import tls_context
 
@@ -27,12 +27,15 @@ LISTING_BYTES = 16 * KIB * KIB
 TOKEN_BYTES = KIB * KIB
 ERROR_BYTES = 64 * KIB
 
+_HEADERS = {"User-Agent": f"videovector-connectors/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+
 
 @dataclass(frozen=True)
 class Limits:
     """Seconds, and how often. `total` bounds a page or a check, `browse` all pages together.
 
-    `cleanup` is a check's share for tidying up.
+    `cleanup` is a check's share for tidying up, `totals` what a full page may wait for the totals. A provider that
+    takes longer than `latency` for a page of a listing is asked for several at once.
     """
 
     connect: float = 5
@@ -40,6 +43,8 @@ class Limits:
     total: float = 15
     cleanup: float = 3
     browse: float = 50
+    totals: float = 8
+    latency: float = 0.02
     retries: int = 2
     backoff: float = 0.2
 
@@ -129,18 +134,16 @@ async def _bounded(response: httpx.Response, limit: int) -> bytes:
 
 
 class Exchange:
-    """Sends messages. Its client is made with the first one and lives until `aclose`."""
+    """Sends messages. Connections are made when they are needed and live until `aclose`."""
 
     def __init__(self, settings: Settings, limits: Limits) -> None:
         self.limits = limits
-        self._settings = settings
-        self._client: httpx.AsyncClient | None = None
+        self._transports = Transports(lambda: tls_context(settings, trust_env=False))
+        self._timeout = httpx.Timeout(limits.read, connect=limits.connect).as_dict()
 
     async def aclose(self) -> None:
         """Close all connections."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._transports.aclose()
 
     async def answer(self, message: Message) -> Answer:
         """The answer, whatever its status; a read that failed for a moment is tried again.
@@ -176,29 +179,15 @@ class Exchange:
         )
 
     async def _send(self, message: Message) -> Answer:
-        request = self._open_client().build_request(
+        async with self._transports.response(message.origin, self._request(message)) as response:
+            limit = message.body_limit if response.is_success else ERROR_BYTES
+            return Answer(response.status_code, response.headers, await _bounded(response, limit))
+
+    def _request(self, message: Message) -> httpx.Request:
+        return httpx.Request(
             message.method,
             message.origin,
-            headers=dict(message.headers),
+            headers={**_HEADERS, **message.headers},
             content=message.content or None,
-            extensions={"target": message.target.encode("ascii")},
+            extensions={"target": message.target.encode("ascii"), "timeout": self._timeout},
         )
-        response = await self._open_client().send(request, stream=True)
-        try:
-            limit = message.body_limit if response.is_success else ERROR_BYTES
-            body = await _bounded(response, limit)
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, response.headers, body)
-
-    def _open_client(self) -> httpx.AsyncClient:
-        if self._client is None:
-            self._client = httpx.AsyncClient(
-                verify=tls_context(self._settings, trust_env=False),
-                trust_env=False,
-                follow_redirects=False,
-                timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
-                headers={"User-Agent": f"videovector-connectors/{__version__}", "Accept-Encoding": "identity"},
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            )
-        return self._client

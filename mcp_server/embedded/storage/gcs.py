@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from mcp_server.embedded.storage import faults
 from mcp_server.embedded.storage.accounts import GcsAccount
@@ -13,13 +13,13 @@ from mcp_server.embedded.storage.bearer import Bearer
 from mcp_server.embedded.storage.documents import NotTheDocument, json_object
 from mcp_server.embedded.storage.exchange import LISTING_BYTES, Answer, Exchange, Message, split_endpoint
 from mcp_server.embedded.storage.gcs_token import fetch_token
-from mcp_server.embedded.storage.objects import Action, Pages, StoredObject, utc_from_iso
-from mcp_server.embedded.storage.paging import Page, paged
+from mcp_server.embedded.storage.objects import Action, Page, checked, utc_from_iso
 from mcp_server.embedded.storage.tokens import Tokens
+from mcp_server.file_pages import Columns
 from mcp_server.settings import Settings
 
 _ENDPOINT = "https://storage.googleapis.com"
-_FIELDS = "kind,nextPageToken,items(name,size,updated,contentType)"
+_FIELDS = "kind,nextPageToken,prefixes,items(name,size,updated,contentType)"
 _PERMISSIONS: Mapping[Action, str] = {
     "list": "storage.objects.list",
     "read": "storage.objects.get",
@@ -34,21 +34,20 @@ _NOT_FOUND = 404
 _UNSATISFIABLE_RANGE = 416
 
 
-def _stored_object(item: Mapping[str, Any]) -> StoredObject:
-    return StoredObject(
-        key=str(item["name"]),
-        size=int(item["size"]),
-        last_modified=utc_from_iso(str(item["updated"])),
-        content_type=str(item["contentType"]) if item.get("contentType") else None,
-    )
-
-
-def _page(answer: Answer) -> Page:
+def _page(answer: Answer, start_after: str) -> Page:
     """Raises ValueError, KeyError, TypeError or AttributeError for an answer that is no listing."""
     listing = json_object(answer.body)
     if listing.get("kind") != "storage#objects":
         raise NotTheDocument
-    return [_stored_object(item) for item in listing.get("items", [])], str(listing.get("nextPageToken", ""))
+    items: list[dict[str, Any]] = [item for item in listing.get("items", []) if item["name"] != start_after]
+    files = Columns(
+        [str(item["name"]) for item in items],
+        [int(item["size"]) for item in items],
+        [utc_from_iso(str(item["updated"])) for item in items],
+        [str(item["contentType"]) if item.get("contentType") else None for item in items],
+    )
+    folders = [str(folder) for folder in listing.get("prefixes", [])]
+    return Page(checked(files), folders, str(listing.get("nextPageToken", "")))
 
 
 def _error_code(answer: Answer) -> str:
@@ -62,8 +61,11 @@ def _error_code(answer: Answer) -> str:
 class GcsStorage:
     """One bucket of Google Cloud Storage."""
 
+    starts_anywhere = True
+
     def __init__(self, exchange: Exchange, tokens: Tokens, account: GcsAccount, settings: Settings) -> None:
         self._origin, self._base = split_endpoint(settings.gcs_endpoint or _ENDPOINT)
+        self.host = urlsplit(self._origin).hostname or ""
         self._path = f"/storage/v1/b/{quote(account.bucket, safe='')}/o"
         place = faults.Place(
             service="Google Cloud",
@@ -76,23 +78,19 @@ class GcsStorage:
         self._place = place
         self._bearer = Bearer(exchange, tokens, ("gcs", key), lambda: fetch_token(exchange, key, settings, place))
 
-    def pages(self, prefix: str, delimiter: str = "", start_after: str = "") -> Pages:
-        """Pages of objects.list; `startOffset` includes what `start_after` does not."""
-        query = {"prefix": prefix, "delimiter": delimiter, "startOffset": start_after}
-        given = {name: value for name, value in query.items() if value} | {"fields": _FIELDS, "maxResults": "1000"}
-        message = Message("GET", self._origin, self._base + self._path, body_limit=LISTING_BYTES)
-        return paged(lambda mark: self._listed(message, given, start_after, mark), message.host)
-
-    async def _listed(self, message: Message, query: Mapping[str, str], start_after: str, mark: str) -> Page:
-        query = {**query, "pageToken": mark} if mark else query
-        answer = await self._send(
-            "list", replace(message, target=f"{message.target}?{urlencode(query, quote_via=quote)}")
-        )
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        """A page of objects.list; its `startOffset` includes what `start_after` does not."""
+        given = {"prefix": prefix, "delimiter": delimiter, "startOffset": start_after, "pageToken": mark}
+        query = {name: value for name, value in given.items() if value}
+        query |= {"fields": _FIELDS, "maxResults": str(most)}
+        target = f"{self._base}{self._path}?{urlencode(query, quote_via=quote)}"
+        answer = await self._send("list", Message("GET", self._origin, target, body_limit=LISTING_BYTES))
         try:
-            objects, following = _page(answer)
+            return _page(answer, start_after)
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise faults.unexpected_answer(message.host, "a Google Cloud Storage listing") from None
-        return [stored for stored in objects if not start_after or stored.key != start_after], following
+            raise faults.unexpected_answer(self.host, "a Google Cloud Storage listing") from None
 
     async def read_first_byte(self, key: str) -> bytes:
         """objects.get with a range, which is refused for an empty object."""

@@ -6,50 +6,43 @@ No provider is named here, and nothing is requested.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
+
+from mcp_server.file_pages import Columns
 
 Action = Literal["list", "read", "write", "delete"]
 
-# A slash by most programs, the other by Hadoop's.
-_MARKER_ENDINGS = ("/", "_$folder$")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
-@dataclass(frozen=True)
-class StoredObject:
-    """One object; the key is exactly the provider's, the time is UTC such as 2026-04-01T12:00:00Z."""
+class Page(NamedTuple):
+    """Some objects of a listing; the mark of the page behind it, empty at the end."""
 
-    key: str
-    size: int
-    last_modified: str
-    content_type: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a negative size and for a key that is no Unicode text."""
-        self.key.encode()
-        if self.size < 0:
-            raise ValueError("not a size")
-
-    @property
-    def is_folder_marker(self) -> bool:
-        """Whether the object only makes an empty folder visible."""
-        return self.size == 0 and self.key.endswith(_MARKER_ENDINGS)
-
-
-Pages = AsyncGenerator[list[StoredObject], None]
+    files: Columns
+    folders: Sequence[str]
+    """What a delimiter folds: the beginnings, up to and with the delimiter, of keys that have it behind the prefix."""
+    mark: str
+    is_sorted: bool = True
+    """Whether the provider lists by code point."""
 
 
 class Storage(Protocol):
     """One bucket or container, opened with one set of credentials. Every method raises StorageFault."""
 
-    def pages(self, prefix: str, delimiter: str = "", start_after: str = "") -> Pages:
-        """The objects whose key starts with the prefix and comes after `start_after`, at most 1,000 a page.
+    host: str
+    """As faults name it."""
+    starts_anywhere: bool
+    """Whether a listing that starts after some key costs the same as one from the beginning."""
 
-        With a delimiter, only those without it behind the prefix. A page may be empty.
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        """The objects whose key starts with the prefix and comes after `start_after`; `most` may be ignored.
+
+        With a delimiter, only those without it behind the prefix, and folders. A page may be empty.
         """
         ...
 
@@ -64,6 +57,17 @@ class Storage(Protocol):
     async def delete(self, key: str) -> None:
         """Delete the object; it is no fault when there is none."""
         ...
+
+
+def checked(files: Columns) -> Columns:
+    """The files, whose keys are the provider's own and whose times are UTC such as 2026-04-01T12:00:00Z.
+
+    Raises ValueError for a negative size, and for a key that is no Unicode text.
+    """
+    "".join(files.paths).encode()
+    if min(files.sizes, default=0) < 0:
+        raise ValueError("not a size")
+    return files
 
 
 def utc_from_iso(text: str) -> str:

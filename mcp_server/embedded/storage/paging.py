@@ -1,26 +1,30 @@
-"""Walks a listing page by page until the provider says that it ended. What a page is, the adapters know."""
+"""Walks a listing page by page, one after another, until the provider says that it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator
 
-from mcp_server.embedded.storage.faults import unexpected_answer
-from mcp_server.embedded.storage.objects import Pages, StoredObject
-
-Page = tuple[list[StoredObject], str]
+from mcp_server.embedded.storage.faults import StorageFault, unexpected_answer
+from mcp_server.embedded.storage.objects import Page, Storage
 
 
-async def paged(fetch: Callable[[str], Awaitable[Page]], host: str) -> Pages:
-    """Each page's objects; `fetch` takes the mark of a page, at first none, and gives the page and the next one's mark.
+async def pages(storage: Storage, prefix: str, delimiter: str = "", start_after: str = "") -> AsyncGenerator[Page]:
+    """All pages of the listing.
 
-    Raises StorageFault when a mark comes again, for such a listing never ends.
+    Raises StorageFault, also when a mark comes again, for such a listing never ends.
     """
     mark, seen = "", set[str]()
     while True:
-        objects, mark = await fetch(mark)
-        yield objects
+        page = await storage.list_page(prefix, delimiter=delimiter, start_after=start_after, mark=mark)
+        yield page
+        mark = page.mark
         if not mark:
             return
         if mark in seen:
-            raise unexpected_answer(host, "a listing that ends")
+            raise unending(storage)
         seen.add(mark)
+
+
+def unending(storage: Storage) -> StorageFault:
+    """A mark came again."""
+    return unexpected_answer(storage.host, "a listing that ends")

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import quote, unquote_plus, urlencode
-from xml.etree.ElementTree import Element
+from urllib.parse import quote, urlencode, urlsplit
 
 from mcp_server.embedded.storage import faults
 from mcp_server.embedded.storage.accounts import S3Account
-from mcp_server.embedded.storage.documents import NotTheDocument, text_of, xml
+from mcp_server.embedded.storage.documents import NotTheDocument, xml
 from mcp_server.embedded.storage.exchange import LISTING_BYTES, Answer, Exchange, Message, deadline, split_endpoint
-from mcp_server.embedded.storage.objects import Action, Pages, StoredObject, utc_from_iso
-from mcp_server.embedded.storage.paging import Page, paged
+from mcp_server.embedded.storage.objects import Action, Page
+from mcp_server.embedded.storage.s3_listing import read_page
 from mcp_server.embedded.storage.signatures import signed_headers
 
 _PERMISSIONS: Mapping[Action, str] = {
@@ -49,23 +48,6 @@ def _location(account: S3Account, endpoint: str | None) -> tuple[str, str]:
     return f"https://{account.bucket}.{host}", ""
 
 
-def _stored_object(contents: Element, *, encoded: bool) -> StoredObject:
-    key = text_of(contents, "Key")
-    return StoredObject(
-        key=unquote_plus(key, errors="strict") if encoded else key,
-        size=int(text_of(contents, "Size")),
-        last_modified=utc_from_iso(text_of(contents, "LastModified")),
-    )
-
-
-def _page(answer: Answer) -> Page:
-    """Raises ValueError for an answer that is no listing."""
-    listing = xml(answer.body, "ListBucketResult")
-    encoded = listing.findtext("EncodingType") == "url"
-    mark = text_of(listing, "NextContinuationToken") if text_of(listing, "IsTruncated") == "true" else ""
-    return [_stored_object(contents, encoded=encoded) for contents in listing.findall("Contents")], mark
-
-
 def _error(answer: Answer) -> tuple[str, str]:
     """The error code and the right region of an error answer, as far as it has them."""
     header = answer.headers.get("x-amz-bucket-region")
@@ -80,10 +62,13 @@ def _error(answer: Answer) -> tuple[str, str]:
 class S3Storage:
     """One bucket of S3."""
 
+    starts_anywhere = True
+
     def __init__(self, exchange: Exchange, account: S3Account, endpoint: str | None) -> None:
         self._exchange = exchange
         self._account = account
         self._origin, self._path = _location(account, endpoint)
+        self.host = urlsplit(self._origin).hostname or ""
         self._place = faults.Place(
             service="S3",
             store=f'bucket "{account.bucket}"',
@@ -93,22 +78,19 @@ class S3Storage:
             region=account.region,
         )
 
-    def pages(self, prefix: str, delimiter: str = "", start_after: str = "") -> Pages:
-        """Pages of ListObjectsV2."""
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        """A page of ListObjectsV2."""
+        given = {"delimiter": delimiter, "start-after": start_after, "continuation-token": mark}
         query = {"list-type": "2", "encoding-type": "url", "fetch-owner": "false", "prefix": prefix}
-        query |= {"delimiter": delimiter} if delimiter else {}
-        query |= {"start-after": start_after} if start_after else {}
-        message = Message("GET", self._origin, self._path or "/", body_limit=LISTING_BYTES)
-        return paged(lambda mark: self._listed(message, query, mark), message.host)
-
-    async def _listed(self, message: Message, query: Mapping[str, str], mark: str) -> Page:
-        query = {**query, "continuation-token": mark} if mark else query
-        target = f"{message.target}?{urlencode(query, quote_via=quote, safe='')}"
-        answer = await self._send("list", replace(message, target=target))
+        query |= {name: value for name, value in given.items() if value} | {"max-keys": str(most)}
+        target = f"{self._path or '/'}?{urlencode(query, quote_via=quote, safe='')}"
+        answer = await self._send("list", Message("GET", self._origin, target, body_limit=LISTING_BYTES))
         try:
-            return _page(answer)
+            return read_page(answer.body)
         except ValueError:
-            raise faults.unexpected_answer(message.host, "an S3 listing") from None
+            raise faults.unexpected_answer(self.host, "an S3 listing") from None
 
     async def read_first_byte(self, key: str) -> bytes:
         """GetObject with a range; S3 refuses the range of an empty object."""

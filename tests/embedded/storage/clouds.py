@@ -17,11 +17,14 @@ from mcp_server.embedded.storage import (
     AzureAccount,
     GcsAccount,
     Limits,
+    Query,
     S3Account,
     Storage,
     StorageFault,
-    browse,
+    walk,
 )
+from mcp_server.file_pages import cloud_file
+from mcp_server.resources import CloudFile
 from mcp_server.settings import Settings, load
 from tests.emulators.gcs import ServiceAccount
 from tests.emulators.http_server import Asked, Reply, Served, serving
@@ -128,3 +131,11 @@ async def fault_of_listing(storage: Storage) -> StorageFault:
     assert fault.hint.endswith(".")
     assert str(fault) == f"{fault.message} {fault.hint}"
     return fault
+
+
+async def browse(
+    storage: Storage, prefix: str, pattern: str, recursive: bool, limits: Limits | None = None
+) -> list[CloudFile]:
+    """All files, as they are walked."""
+    listing = walk(storage, Query(prefix, pattern, recursive), limits)
+    return [cloud_file(*row) async for files in listing for row in zip(*files, strict=True)]

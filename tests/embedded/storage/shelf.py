@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import anyio
 
-from mcp_server.embedded.storage import StorageFault, StoredObject
+from mcp_server.embedded.storage import StorageFault
+from mcp_server.embedded.storage.objects import Page
+from mcp_server.file_pages import Columns
 
 TIME = "2026-04-01T12:00:00Z"
 
@@ -28,6 +31,8 @@ class Shelf:
     attempts: list[str] = field(default_factory=list[str])
     read: list[str] = field(default_factory=list[str])
     page_size: int = 2
+    host: str = "shelf"
+    starts_anywhere: bool = True
 
     @classmethod
     def of(cls, keys: Iterable[str]) -> Shelf:
@@ -41,17 +46,18 @@ class Shelf:
         if action in self.faults:
             raise self.faults[action]
 
-    async def pages(
-        self, prefix: str, delimiter: str = "", start_after: str = ""
-    ) -> AsyncGenerator[list[StoredObject], None]:
-        self.listed.append((prefix, delimiter))
-        await self._attempt("list")
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        if not mark:
+            self.listed.append((prefix, delimiter))
+            await self._attempt("list")
         keys = sorted(key for key in self.contents if key.startswith(prefix) and key > start_after)
         shown = [key for key in keys if not delimiter or delimiter not in key[len(prefix) :]]
-        yield []
-        for start in range(0, len(shown), self.page_size):
-            page = shown[start : start + self.page_size]
-            yield [StoredObject(key, len(self.contents[key]), TIME) for key in page]
+        begin = bisect_right(shown, mark)
+        page = shown[begin : begin + self.page_size]
+        files = Columns(page, [len(self.contents[key]) for key in page], [TIME] * len(page), [None] * len(page))
+        return Page(files, [], page[-1] if begin + self.page_size < len(shown) else "")
 
     async def read_first_byte(self, key: str) -> bytes:
         self.read.append(key)

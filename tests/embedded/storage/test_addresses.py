@@ -64,7 +64,7 @@ async def test_s3_is_where_amazon_has_it(bucket: str, region: str, url: str) -> 
     storage = S3Storage(exchange, account, None)
     await storage.delete("a/../ b+.mp4")
     with pytest.raises(StorageFault):
-        await anext(storage.pages("x"))
+        await storage.list_page("x")
     root = "" if "/" in url.removeprefix("https://") else "/"
     listing = f"{url}{root}?list-type=2&encoding-type=url&fetch-owner=false&prefix=x"
     assert exchange.urls == [f"{url}/a/../%20b%2B.mp4", listing]

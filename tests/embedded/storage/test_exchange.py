@@ -13,11 +13,11 @@ import anyio
 import httpx
 import pytest
 
-from mcp_server.embedded.storage import Limits, Storage, StorageFault, Storages, browse
+from mcp_server.embedded.storage import Limits, Storage, StorageFault, Storages
 from mcp_server.embedded.storage.exchange import Answer, Message
 from mcp_server.errors import ConfigurationError
 from mcp_server.settings import Settings, load
-from tests.embedded.storage.clouds import EMPTY, PROVIDERS, cloud, fault_of_listing, settings_at, some_account
+from tests.embedded.storage.clouds import EMPTY, PROVIDERS, browse, cloud, fault_of_listing, settings_at, some_account
 from tests.emulators import Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.http_server import Asked, Reply

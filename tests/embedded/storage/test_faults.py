@@ -8,11 +8,12 @@ from email.utils import formatdate
 
 import pytest
 
-from mcp_server.embedded.storage import Storage, StorageFault, browse
+from mcp_server.embedded.storage import Storage, StorageFault
 from mcp_server.settings import load
 from tests.embedded.storage.clouds import (
     EMPTY,
     account_of,
+    browse,
     cloud,
     fault_of_listing,
     secrets_in,
@@ -83,7 +84,7 @@ async def _act(storage: Storage, permission: str) -> None:
         case "s3:DeleteObject":
             await storage.delete("probe")
         case _:
-            await anext(storage.pages(""))
+            await storage.list_page("")
 
 
 async def test_google_does_not_know_the_account(gcs_emulator: GcsEmulator, open_with: Callable[..., Storage]) -> None:

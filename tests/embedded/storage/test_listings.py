@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from mcp_server.embedded.storage import Storage, browse
-from tests.embedded.storage.clouds import PROVIDERS, cloud, fault_of_listing
+from mcp_server.embedded.storage import Storage
+from tests.embedded.storage.clouds import PROVIDERS, browse, cloud, fault_of_listing
 from tests.emulators.http_server import Reply
 
 pytestmark = pytest.mark.anyio

@@ -9,7 +9,9 @@ from functools import partial
 import pytest
 
 from mcp_server.embedded.storage import Storage, StorageFault
-from mcp_server.embedded.storage.objects import StoredObject, utc_from_http_date, utc_from_iso
+from mcp_server.embedded.storage.objects import checked, utc_from_http_date, utc_from_iso
+from mcp_server.embedded.storage.paging import pages
+from mcp_server.file_pages import Columns
 from tests.emulators import Emulator
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +31,7 @@ ODD_KEYS = (
 
 
 async def _keys(storage: Storage, prefix: str = "", delimiter: str = "", start_after: str = "") -> list[str]:
-    return [stored.key async for page in storage.pages(prefix, delimiter, start_after) for stored in page]
+    return [path async for page in pages(storage, prefix, delimiter, start_after) for path in page.files.paths]
 
 
 async def test_every_key_is_listed_read_and_deleted_exactly_as_it_is(
@@ -60,10 +62,10 @@ async def test_an_object_has_its_size_time_and_type(
 ) -> None:
     bucket = emulator.new_bucket()
     emulator.put("a.mp4", b"12345", bucket=bucket)
-    page = await anext(open_emulated(bucket).pages(""))
-    assert [(stored.key, stored.size) for stored in page] == [("a.mp4", 5)]
-    assert page[0].content_type == (None if provider == "s3" else "video/mp4")
-    assert utc_from_iso(page[0].last_modified) == page[0].last_modified
+    files = (await open_emulated(bucket).list_page("")).files
+    assert (files.paths, files.sizes) == (["a.mp4"], [5])
+    assert files.content_types == [None if provider == "s3" else "video/mp4"]
+    assert [utc_from_iso(time) for time in files.times] == files.times
 
 
 async def test_a_prefix_is_any_text_and_a_delimiter_hides_what_is_deeper(
@@ -107,9 +109,9 @@ async def test_2300_objects_come_in_pages_of_at_most_1000(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(partial(emulator.put, content=b"", bucket=bucket), keys))
     storage = open_emulated(bucket)
-    pages = [[stored.key for stored in page] async for page in storage.pages("incoming/")]
-    assert [len(page) for page in pages] == [1000, 1000, 300]
-    assert [key for page in pages for key in page] == keys
+    found = [page.files.paths async for page in pages(storage, "incoming/")]
+    assert [len(paths) for paths in found] == [1000, 1000, 300]
+    assert [path for paths in found for path in paths] == keys
     assert await _keys(storage, start_after=keys[1998]) == keys[1999:]
 
 
@@ -138,4 +140,4 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @pytest.mark.parametrize(("key", "size"), [("a", -1), ("\ud800", 1)])
 def test_what_no_provider_can_hold_is_no_object(key: str, size: int) -> None:
     with pytest.raises(ValueError, match=r"size|surrogates"):
-        StoredObject(key, size, "2026-04-01T12:00:00Z")
+        checked(Columns([key], [size], ["2026-04-01T12:00:00Z"], [None]))

@@ -1,0 +1,44 @@
+"""Which of many files are meant, told for whole columns at once. What a glob is, the glob's room knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import compress, repeat
+
+from mcp_server.embedded.storage.glob import Glob
+from mcp_server.file_pages import Columns, name_of
+
+# A slash by most programs, the other by Hadoop's.
+_MARKER_ENDINGS = ("/", "_$folder$")
+
+
+def chosen(files: Columns, flags: Iterable[object]) -> Columns:
+    """The files whose flag is true."""
+    kept = list(flags)
+    if all(kept):
+        return files
+    paths, sizes, times, content_types = (list(compress(column, kept)) for column in files)
+    return Columns(paths, sizes, times, content_types)
+
+
+def without_markers(files: Columns) -> Columns:
+    """Without the empty objects that only make an empty folder visible."""
+    if 0 not in files.sizes:
+        return files
+    return chosen(
+        files, (size or not path.endswith(_MARKER_ENDINGS) for path, size in zip(files.paths, files.sizes, strict=True))
+    )
+
+
+def matching_names(glob: Glob, files: Columns) -> Columns:
+    """The files whose name matches."""
+    if glob.suffixes is None:
+        return chosen(files, map(glob.matches, map(name_of, files.paths)))
+    # No suffix has a slash: what the name ends with, the path does.
+    return chosen(files, map(str.endswith, map(str.rstrip, files.paths, repeat("/")), repeat(glob.suffixes)))
+
+
+def matching_paths(glob: Glob, prefix: str, files: Columns) -> Columns:
+    """The files whose path below the prefix matches; one slash between the two is not part of it."""
+    begin = len(prefix)
+    return chosen(files, map(glob.matches, [path[begin:].removeprefix("/") for path in files.paths]))

@@ -1,0 +1,87 @@
+"""A stretch of a listing: keys in order from one to another, listed page by page. Nothing is requested here."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
+
+from mcp_server.embedded.storage.faults import unexpected_answer
+from mcp_server.embedded.storage.objects import Page, Storage
+from mcp_server.embedded.storage.paging import unending
+from mcp_server.errors import ConnectorError
+from mcp_server.file_pages import Columns
+
+
+@dataclass(eq=False)
+class Span:
+    """The keys that begin with the prefix, behind `after` up to and with `until`, if that is given."""
+
+    prefix: str
+    after: str = ""
+    until: str = ""
+    mark: str = ""
+    last: str = ""
+    """The last key, or folder, that was seen."""
+    pages: int = 0
+    """Since it was begun, or shortened."""
+    patience: int = 2
+    """How many pages it must have before it is split: what was long until now will be long."""
+    is_busy: bool = False
+    is_done: bool = False
+    fault: ConnectorError | None = None
+    held: deque[Columns] = field(default_factory=deque[Columns])
+    """Files that were found and nobody has taken."""
+    _marks: set[str] = field(default_factory=set[str])
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether its next page can be asked for."""
+        return not (self.is_busy or self.is_done or self.fault)
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it can be expected that much is left of it."""
+        return self.pages >= self.patience and not (self.is_done or self.fault)
+
+    def take(self, page: Page, storage: Storage) -> None:
+        """Hold the page's files that are the span's own; it goes on, or is done.
+
+        Raises StorageFault for a mark that came before, or for keys out of order where order was relied upon.
+        """
+        if storage.starts_anywhere and not _ascends(self.last, page.files.paths):
+            raise unexpected_answer(storage.host, "a listing in the order of its keys")
+        if page.mark in self._marks:
+            raise unending(storage)
+        self._marks.add(page.mark)
+        self.mark, self.pages = page.mark, self.pages + 1
+        self.last = max([self.last, *page.files.paths[-1:], *page.folders[-1:]])
+        self.is_done = not page.mark or self._ends_before(self.last)
+        self.held.append(self._own(page.files))
+
+    def cut(self, cuts: Sequence[str]) -> list[Span]:
+        """The parts behind the cuts, which are not the span's any more; without cuts it is left alone for some time."""
+        cuts = [text for text in cuts if text > self.last and not self._ends_before(text)]
+        if not cuts:
+            self.patience *= 2
+            return []
+        parts = [Span(self.prefix, after, until) for after, until in zip(cuts, [*cuts[1:], self.until], strict=True)]
+        self.until, self.pages = cuts[0], 0
+        return parts
+
+    def _ends_before(self, key: str) -> bool:
+        return bool(self.until) and key > self.until
+
+    def _own(self, files: Columns) -> Columns:
+        if not files.paths or not self._ends_before(files.paths[-1]):
+            return files
+        end = bisect_right(files.paths, self.until)
+        return Columns(*(column[:end] for column in files))
+
+
+def _ascends(last: str, keys: Sequence[str]) -> bool:
+    """Whether each key is behind the one before it."""
+    return not keys or (last < keys[0] and all(map(lt, keys, islice(keys, 1, None))))

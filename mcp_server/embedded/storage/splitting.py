@@ -1,0 +1,126 @@
+"""Finds where what is left of a span can be cut, so that its parts can be listed at once.
+
+Any cut is right, for a span is cut between keys; a good one leaves much on both sides. Folders tell by themselves.
+Inside one folder the keys are probed: which character follows where names differ, and is there a key behind it?
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from itertools import pairwise
+from posixpath import commonprefix
+
+import anyio
+
+from mcp_server.embedded.storage.objects import Page
+from mcp_server.embedded.storage.spans import Span
+from mcp_server.errors import ConnectorError
+
+Ask = Callable[..., Awaitable[Page]]
+
+_MOST_CUTS = 64
+_ENOUGH_CUTS = 4
+_MOST_LEVELS = 8
+_PROBES_AT_ONCE = 32
+_CHARACTERS = sorted("-._" + string.digits + string.ascii_letters)
+_LAST_CHARACTER = 0x10FFFF
+_SURROGATES = range(0xD800, 0xE000)
+
+
+async def cuts_of(ask: Ask, span: Span, delimiter: str) -> list[str]:
+    """Where to cut, in order: each part begins behind one of these texts. None where the span seems to end soon."""
+    cuts = [] if delimiter else await _folders(ask, span)
+    if len(cuts) < _ENOUGH_CUTS:
+        cuts += await _probed(ask, span)
+    return sorted({*cuts})
+
+
+async def _gathered(questions: Iterable[Callable[[], Awaitable[Page]]]) -> list[Page | None]:
+    """The answers, all asked at once; none where there was a fault, for that is not the listing's."""
+    answers: dict[int, Page] = {}
+
+    async def answer(number: int, question: Callable[[], Awaitable[Page]]) -> None:
+        try:
+            answers[number] = await question()
+        except ConnectorError:
+            return
+
+    asked = list(questions)
+    async with anyio.create_task_group() as group:
+        for number, question in enumerate(asked):
+            group.start_soon(answer, number, question)
+    return [answers.get(number) for number in range(len(asked))]
+
+
+async def _folders(ask: Ask, span: Span) -> list[str]:
+    """Folders beside those that the last key is in; those of the higher levels hold more."""
+    levels = _levels(span)[:_MOST_LEVELS]
+    questions = [partial(ask, level, delimiter="/", start_after=span.last) for level in levels]
+    cuts: list[str] = []
+    for page in await _gathered(questions):
+        folders = [folder for folder in page.folders if _is_left(span, folder)] if page else []
+        cuts += _thinned(folders, _MOST_CUTS - len(cuts))
+    return cuts
+
+
+def _levels(span: Span) -> list[str]:
+    """The folders that hold the last key's folder, and may hold others that are left."""
+    begin = len(span.prefix)
+    ends = [index + 1 for index, character in enumerate(span.last) if character == "/" and index >= begin]
+    folders = [span.prefix, *(span.last[:end] for end in ends)]
+    return [folder for folder, inner in pairwise(folders) if not (span.until and span.until.startswith(inner))]
+
+
+def _thinned(texts: list[str], most: int) -> list[str]:
+    """At most so many of the texts, evenly spread."""
+    if len(texts) <= most:
+        return texts
+    return [texts[number * len(texts) // most] for number in range(most)]
+
+
+def _is_left(span: Span, text: str) -> bool:
+    return text > span.last and (not span.until or text < span.until)
+
+
+async def _probed(ask: Ask, span: Span) -> list[str]:
+    """First, where in the last key a greater character leads to keys that are left; then, which characters do."""
+    found: dict[str, str] = {}
+    position = await _branching(ask, span, found)
+    if position is not None:
+        stem, own = span.last[:position], span.last[position]
+        await _lead(ask, span, [stem + character for character in _CHARACTERS if character > own], found)
+    return [*found.values()]
+
+
+async def _branching(ask: Ask, span: Span, found: dict[str, str]) -> int | None:
+    """The first position of the last key at which a greater character leads on, if there is one."""
+    key = span.last
+    positions = range(len(commonprefix([key, span.until])) if span.until else len(span.prefix), len(key))
+    while positions:
+        step = -(-len(positions) // _PROBES_AT_ONCE)
+        tried = positions[::-1][::step][::-1]
+        leading = await _lead(ask, span, [_behind(key, position) for position in tried], found)
+        index = leading.index(True) if True in leading else None
+        if index is None or step == 1:
+            return None if index is None else tried[index]
+        positions = range(tried[index - 1] + 1 if index else positions[0], tried[index] + 1)
+    return None
+
+
+async def _lead(ask: Ask, span: Span, texts: list[str], found: dict[str, str]) -> list[bool]:
+    """Whether each text leads to a key that is left; of those that lead to the same key, one is noted."""
+    pages = await _gathered([partial(ask, span.prefix, start_after=text, most=1) for text in texts])
+    keys = [page.files.paths[0] if page and page.files.paths else "" for page in pages]
+    leading = [bool(key) and _is_left(span, key) for key in keys]
+    found |= {key: text for key, text, leads in zip(keys, texts, leading, strict=True) if leads}
+    return leading
+
+
+def _behind(key: str, position: int) -> str:
+    """A text behind all that begin as the key does, up to and with this position."""
+    following = ord(key[position]) + 1
+    if following > _LAST_CHARACTER:
+        return key[: position + 1]
+    return key[:position] + chr(_SURROGATES.stop if following in _SURROGATES else following)
