@@ -75,7 +75,7 @@ def _below_starts(prefix: str, head: str) -> list[str]:
     return [after_slash] if head.startswith("/") else [prefix + head, after_slash]
 
 
-async def page(
+async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what bounds it
     storage: Storage,
     query: Query,
     collector: Collector,
@@ -102,10 +102,9 @@ async def page(
             if not wants_totals:
                 listing.stop()
 
-    spans = [Span(start, start_after) for start in query.starts()]
-    listing = Listing(
-        storage, spans, collect, limits, query.delimiter, is_ordered=by_path, is_eager=wants_totals or not by_path
-    )
+    spans = [Span(start, query.delimiter, start_after) for start in query.starts()]
+    listing = Listing(storage, spans, collect, limits, is_eager=wants_totals or not by_path)
+    listing.is_ordered = by_path
     with scope:
         await listing.run()
     if scope.cancelled_caught and listing.is_ordered == by_path:
@@ -120,8 +119,8 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
     """
     limits = limits or Limits()
     found = deque[Columns]()
-    spans = [Span(start) for start in query.starts()]
-    listing = Listing(storage, spans, lambda files: found.append(query.choose(files)), limits, query.delimiter)
+    spans = [Span(start, query.delimiter) for start in query.starts()]
+    listing = Listing(storage, spans, lambda files: found.append(query.choose(files)), limits)
     seconds, pages = limits.browse, 1
     while not listing.is_complete:
         began = anyio.current_time()

@@ -38,19 +38,16 @@ class Listing:
         spans: Sequence[Span],
         sink: Callable[[Columns], None],
         limits: Limits,
-        delimiter: str = "",
         *,
-        is_ordered: bool = True,
         is_eager: bool = True,
     ) -> None:
-        self.is_ordered = is_ordered
+        self.is_ordered = True
         self.is_sorted = True
         """Whether the provider lists by code point, as far as is known."""
         self._storage = storage
         self._spans = list(spans)
         self._sink = sink
         self._limits = limits
-        self._delimiter = delimiter
         self._is_eager = is_eager
         self._wanted = inf
         self._is_stopped = False
@@ -131,7 +128,7 @@ class Listing:
         self._schedule()
 
     async def _take(self, span: Span) -> None:
-        page = await self._ask(span.prefix, delimiter=self._delimiter, start_after=span.after, mark=span.mark)
+        page = await self._ask(span.prefix, delimiter=span.delimiter, start_after=span.after, mark=span.mark)
         span.take(page, self._storage)
         self.is_sorted = self.is_sorted and page.is_sorted
         progress.seen(len(page.files.paths))
@@ -176,7 +173,7 @@ class Listing:
     async def _cut(self, span: Span) -> None:
         """List the parts of a span, instead of what is left of it."""
         try:
-            cuts = await cuts_of(self._ask, span, self._delimiter)
+            cuts = await cuts_of(self._ask, span)
         finally:
             self._cutting.remove(span)
         if not span.is_done:

@@ -17,8 +17,12 @@ def chosen(files: Columns, flags: Iterable[object]) -> Columns:
     kept = list(flags)
     if all(kept):
         return files
-    paths, sizes, times, content_types = (list(compress(column, kept)) for column in files)
-    return Columns(paths, sizes, times, content_types)
+    return Columns(
+        list(compress(files.paths, kept)),
+        list(compress(files.sizes, kept)),
+        list(compress(files.times, kept)),
+        list(compress(files.content_types, kept)),
+    )
 
 
 def without_markers(files: Columns) -> Columns:

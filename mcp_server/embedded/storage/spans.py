@@ -15,17 +15,26 @@ from mcp_server.embedded.storage.paging import unending
 from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns
 
+_SAMPLED = 25
+_PATIENCE = 4
+
 
 @dataclass(eq=False)
 class Span:
-    """The keys that begin with the prefix, behind `after` up to and with `until`, if that is given."""
+    """The keys that begin with the prefix, behind `after` up to and with `until`, if that is given.
+
+    With a delimiter, those that do not have it behind the prefix.
+    """
 
     prefix: str
+    delimiter: str = ""
     after: str = ""
     until: str = ""
     mark: str = ""
     last: str = ""
     """The last key, or folder, that was seen."""
+    sample: Sequence[str] = ()
+    """Some keys of the last page."""
     pages: int = 0
     """Since it was begun, or shortened."""
     patience: int = 2
@@ -60,6 +69,7 @@ class Span:
         self.mark, self.pages = page.mark, self.pages + 1
         self.last = max([self.last, *page.files.paths[-1:], *page.folders[-1:]])
         self.is_done = not page.mark or self._ends_before(self.last)
+        self.sample = page.files.paths[::_SAMPLED]
         self.held.append(self._own(page.files))
 
     def cut(self, cuts: Sequence[str]) -> list[Span]:
@@ -68,8 +78,11 @@ class Span:
         if not cuts:
             self.patience *= 2
             return []
-        parts = [Span(self.prefix, after, until) for after, until in zip(cuts, [*cuts[1:], self.until], strict=True)]
-        self.until, self.pages = cuts[0], 0
+        ends = [*cuts[1:], self.until]
+        parts = [
+            Span(self.prefix, self.delimiter, *bounds, patience=_PATIENCE) for bounds in zip(cuts, ends, strict=True)
+        ]
+        self.until, self.pages, self.patience = cuts[0], 0, _PATIENCE
         return parts
 
     def _ends_before(self, key: str) -> bool:
@@ -79,7 +92,7 @@ class Span:
         if not files.paths or not self._ends_before(files.paths[-1]):
             return files
         end = bisect_right(files.paths, self.until)
-        return Columns(*(column[:end] for column in files))
+        return Columns(files.paths[:end], files.sizes[:end], files.times[:end], files.content_types[:end])
 
 
 def _ascends(last: str, keys: Sequence[str]) -> bool:

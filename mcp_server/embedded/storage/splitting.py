@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Awaitable, Callable, Iterable
+from copy import copy
 from functools import partial
 from itertools import pairwise
 from posixpath import commonprefix
@@ -23,15 +24,16 @@ Ask = Callable[..., Awaitable[Page]]
 _MOST_CUTS = 64
 _ENOUGH_CUTS = 4
 _MOST_LEVELS = 8
-_PROBES_AT_ONCE = 32
-_CHARACTERS = sorted("-._" + string.digits + string.ascii_letters)
+_PROBES_AT_ONCE = 8
+_DIGITS = {*string.digits}
 _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-async def cuts_of(ask: Ask, span: Span, delimiter: str) -> list[str]:
+async def cuts_of(ask: Ask, span: Span) -> list[str]:
     """Where to cut, in order: each part begins behind one of these texts. None where the span seems to end soon."""
-    cuts = [] if delimiter else await _folders(ask, span)
+    span = copy(span)  # which goes on meanwhile
+    cuts = [] if span.delimiter else await _folders(ask, span)
     if len(cuts) < _ENOUGH_CUTS:
         cuts += await _probed(ask, span)
     return sorted({*cuts})
@@ -90,7 +92,8 @@ async def _probed(ask: Ask, span: Span) -> list[str]:
     position = await _branching(ask, span, found)
     if position is not None:
         stem, own = span.last[:position], span.last[position]
-        await _lead(ask, span, [stem + character for character in _CHARACTERS if character > own], found)
+        greater = sorted(character for character in _DIGITS.union(*span.sample) if character > own)
+        await _lead(ask, span, [stem + character for character in greater[:_MOST_CUTS]], found)
     return [*found.values()]
 
 
@@ -102,20 +105,21 @@ async def _branching(ask: Ask, span: Span, found: dict[str, str]) -> int | None:
         step = -(-len(positions) // _PROBES_AT_ONCE)
         tried = positions[::-1][::step][::-1]
         leading = await _lead(ask, span, [_behind(key, position) for position in tried], found)
-        index = leading.index(True) if True in leading else None
+        index = next((number for number, position in enumerate(tried) if _behind(key, position) in leading), None)
         if index is None or step == 1:
             return None if index is None else tried[index]
         positions = range(tried[index - 1] + 1 if index else positions[0], tried[index] + 1)
     return None
 
 
-async def _lead(ask: Ask, span: Span, texts: list[str], found: dict[str, str]) -> list[bool]:
-    """Whether each text leads to a key that is left; of those that lead to the same key, one is noted."""
-    pages = await _gathered([partial(ask, span.prefix, start_after=text, most=1) for text in texts])
-    keys = [page.files.paths[0] if page and page.files.paths else "" for page in pages]
-    leading = [bool(key) and _is_left(span, key) for key in keys]
-    found |= {key: text for key, text, leads in zip(keys, texts, leading, strict=True) if leads}
-    return leading
+async def _lead(ask: Ask, span: Span, texts: list[str], found: dict[str, str]) -> set[str]:
+    """Those of the texts behind which there is a key that is left. For each such key, one text is noted."""
+    tried = [text for text in texts if _is_left(span, text)]
+    pages = await _gathered([partial(ask, span.prefix, start_after=text, most=1) for text in tried])
+    firsts = {text: page.files.paths[0] for text, page in zip(tried, pages, strict=True) if page and page.files.paths}
+    leading = {text: key for text, key in firsts.items() if _is_left(span, key)}
+    found |= {key: text for text, key in leading.items()}
+    return {*leading}
 
 
 def _behind(key: str, position: int) -> str:

@@ -134,8 +134,8 @@ async def fault_of_listing(storage: Storage) -> StorageFault:
 
 
 async def browse(
-    storage: Storage, prefix: str, pattern: str, recursive: bool, limits: Limits | None = None
+    storage: Storage, prefix: str, pattern: str, *, recursive: bool, limits: Limits | None = None
 ) -> list[CloudFile]:
     """All files, as they are walked."""
-    listing = walk(storage, Query(prefix, pattern, recursive), limits)
+    listing = walk(storage, Query(prefix, pattern, recursive=recursive), limits)
     return [cloud_file(*row) async for files in listing for row in zip(*files, strict=True)]
