@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns, cloud_file
 from mcp_server.page_headers import FILES
+
+logger = logging.getLogger(__name__)
 
 
 async def begun(listing: AsyncGenerator[Columns]) -> AsyncGenerator[bytes]:
     """The array in pieces, of a listing that has begun well: what fails before its first files is raised here.
 
-    What fails later ends the array in the middle, so that nobody takes it for whole.
+    What fails later leaves the array without its end, so that nobody takes it for whole.
     """
     first = await anext(listing, None)
     return _array(first, listing)
@@ -25,10 +29,14 @@ async def _array(first: Columns | None, listing: AsyncGenerator[Columns]) -> Asy
         if first is not None and first.paths:
             yield _entries(first)
             separator = b","
-        async for files in listing:
-            if files.paths:
-                yield separator + _entries(files)
-                separator = b","
+        try:
+            async for files in listing:
+                if files.paths:
+                    yield separator + _entries(files)
+                    separator = b","
+        except ConnectorError as fault:
+            logger.warning("A listing broke off: %s", fault)
+            return
         yield b"]"
 
 
