@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, asynccontextmanager
+from fnmatch import fnmatchcase
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -106,6 +107,15 @@ async def test_a_request_without_a_page_gets_all_files_as_a_bare_array(browser: 
         "content_type": None,
         "extension": ".mp4",
     }
+
+
+@pytest.mark.parametrize("pattern", ["00.*", "06.*", "0[06].*", "*.mp4", "none"])
+async def test_pages_of_the_storage_on_which_nothing_matches_leave_no_gap_in_the_array(
+    browser: Browser, pattern: str
+) -> None:
+    assert paths(await browser.page({"pattern": pattern})) == [
+        key for key in KEYS if fnmatchcase(key.removeprefix("clips/"), pattern)
+    ]
 
 
 @pytest.mark.parametrize("query", [{"limit": ""}, {"cursor": "", "sort": ""}, {"page": 3}])
