@@ -60,12 +60,13 @@ class Bucket:
     seconds: float = 0
     page_size: int = 1000
     most_at_once: int = 1_000_000
+    broken_after: str = LAST
+    """Where pages that begin behind it fail."""
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
     at_once: int = 0
     peak: int = 0
     throttled: int = 0
-    is_kept: bool = False
-    _kept: dict[tuple[str, str, int, bool], str] = field(default_factory=dict[tuple[str, str, int, bool], str])
+    _kept: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
 
     def listing(self, query: dict[str, str]) -> bytes:
         """The document that ListObjectsV2 answers."""
@@ -100,20 +101,22 @@ class Bucket:
                 folders.append(folder)
         return keys, folders, last if index < end else ""
 
-    def _contents(self, first: str, last: str, keys: Sequence[str], *, quoted: bool) -> str:
-        """What was written once for a page is kept, if `is_kept` says so."""
-        name = (first, last, len(keys), quoted)
-        contents = self._kept.get(name) or "".join(_entry(key, quoted=quoted) for key in keys)
-        if self.is_kept:
-            self._kept[name] = contents
-        return contents
+    def keep_pages(self) -> None:
+        """Write the pages of the whole listing beforehand; the keys need no quoting."""
+        for start in range(0, len(self.keys), self.page_size):
+            keys = self.keys[start : start + self.page_size]
+            self._kept[keys[0], keys[-1]] = self._contents(keys, quoted=False)
+
+    def _contents(self, keys: Sequence[str], *, quoted: bool) -> str:
+        kept = self._kept.get((keys[0], keys[-1])) if keys else ""
+        return "".join(_entry(key, quoted=quoted) for key in keys) if kept is None else kept
 
     def _document(self, keys: Sequence[str], folders: list[str], mark: str, *, quoted: bool) -> bytes:
         head = "<IsTruncated>false</IsTruncated>"
         if mark:
             head = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{quote(mark)}</NextContinuationToken>"
         head += "<EncodingType>url</EncodingType>" if quoted else ""
-        contents = self._contents(keys[0], keys[-1], keys, quoted=quoted) if keys else ""
+        contents = self._contents(keys, quoted=quoted)
         tail = "".join(
             f"<CommonPrefixes><Prefix>{_written(folder, quoted=quoted)}</Prefix></CommonPrefixes>" for folder in folders
         )
@@ -146,7 +149,8 @@ class Connection(asyncio.Protocol):
         bucket.asked.append(query)
         bucket.at_once += 1
         bucket.peak = max(bucket.peak, bucket.at_once)
-        too_many = bucket.at_once > bucket.most_at_once
+        begin = unquote(query.get("continuation-token", "")) or query.get("start-after", "")
+        too_many = bucket.at_once > bucket.most_at_once or begin >= bucket.broken_after
         if bucket.seconds:
             asyncio.get_running_loop().call_later(bucket.seconds, self._end, query, too_many)
         else:
@@ -172,7 +176,8 @@ async def serving(bucket: Bucket, port: int = 0) -> AsyncGenerator[str]:
 async def main() -> None:
     """Serves until it is ended."""
     port, shape, keys, milliseconds = [*sys.argv[1:], "0"][:4]
-    bucket = Bucket(SHAPES[shape](int(keys)), float(milliseconds) / 1000, is_kept=True)
+    bucket = Bucket(SHAPES[shape](int(keys)), float(milliseconds) / 1000)
+    bucket.keep_pages()
     async with serving(bucket, int(port)):
         await asyncio.Event().wait()
 

@@ -17,7 +17,7 @@ from mcp_server.embedded.storage.listing import Listing
 from mcp_server.embedded.storage.matching import matching_names, matching_paths, without_markers
 from mcp_server.embedded.storage.objects import Storage
 from mcp_server.embedded.storage.spans import Span
-from mcp_server.errors import InvalidArguments, Violation
+from mcp_server.errors import ConnectorError, InvalidArguments, Violation
 from mcp_server.file_pages import Collector, Columns
 
 _MOST_PAGES_AT_A_TIME = 64
@@ -123,13 +123,18 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
     listing = Listing(storage, spans, lambda files: found.append(query.choose(files)), limits)
     seconds, pages = limits.browse, 1
     while not listing.is_complete:
-        began = anyio.current_time()
-        with _bounded(seconds):
-            await listing.run(pages)
-        seconds -= anyio.current_time() - began
-        pages = min(2 * pages, _MOST_PAGES_AT_A_TIME)
+        began, fault = anyio.current_time(), None
+        try:
+            with _bounded(seconds):
+                await listing.run(pages)
+        except ConnectorError as error:
+            fault = error
         while found and listing.is_sorted:
             yield found.popleft()
+        if fault is not None:
+            raise fault
+        seconds -= anyio.current_time() - began
+        pages = min(2 * pages, _MOST_PAGES_AT_A_TIME)
     if found:
         yield _sorted(found)
 

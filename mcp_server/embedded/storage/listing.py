@@ -16,7 +16,8 @@ from mcp_server import progress
 from mcp_server.embedded.storage.exchange import Limits
 from mcp_server.embedded.storage.objects import Page, Storage
 from mcp_server.embedded.storage.spans import Span
-from mcp_server.embedded.storage.splitting import cuts_of
+from mcp_server.embedded.storage.splitting import parts_by_key
+from mcp_server.embedded.storage.subfolders import parts_by_folder
 from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns
 
@@ -106,7 +107,7 @@ class Listing:
         for span in self._spans:
             if free <= self._most // 4 or len(self._cutting) >= _MOST_CUT_AT_ONCE:
                 return
-            if span.is_long and span not in self._cutting:
+            if span.is_long and span not in self._cutting and self.is_sorted:
                 self._cutting.add(span)
                 self._group.start_soon(self._cut, span)
 
@@ -172,11 +173,13 @@ class Listing:
 
     async def _cut(self, span: Span) -> None:
         """List the parts of a span, instead of what is left of it."""
+        split = parts_by_key if self._storage.starts_anywhere else parts_by_folder
         try:
-            cuts = await cuts_of(self._ask, span)
+            parts = await split(self._ask, span)
         finally:
             self._cutting.remove(span)
-        if not span.is_done:
+        if parts:
             index = self._spans.index(span) + 1
-            self._spans[index:index] = span.cut(cuts)
+            self._spans[index:index] = parts
+        self._deliver()
         self._schedule()

@@ -56,6 +56,10 @@ class Span:
         """Whether it can be expected that much is left of it."""
         return self.pages >= self.patience and not (self.is_done or self.fault)
 
+    def has_left(self, text: str) -> bool:
+        """Whether the text is behind all that was listed, and before the end."""
+        return not self.is_done and text > self.last and not (self.until and text >= self.until)
+
     def take(self, page: Page, storage: Storage) -> None:
         """Hold the page's files that are the span's own; it goes on, or is done.
 
@@ -74,16 +78,17 @@ class Span:
 
     def cut(self, cuts: Sequence[str]) -> list[Span]:
         """The parts behind the cuts, which are not the span's any more; without cuts it is left alone for some time."""
-        cuts = [text for text in cuts if text > self.last and not self._ends_before(text)]
+        cuts = [text for text in cuts if self.has_left(text)]
         if not cuts:
             self.patience *= 2
             return []
-        ends = [*cuts[1:], self.until]
-        parts = [
-            Span(self.prefix, self.delimiter, *bounds, patience=_PATIENCE) for bounds in zip(cuts, ends, strict=True)
-        ]
-        self.until, self.pages, self.patience = cuts[0], 0, _PATIENCE
-        return parts
+        bounds = zip(cuts, [*cuts[1:], self.until], strict=True)
+        self.shorten(cuts[0])
+        return [Span(self.prefix, self.delimiter, after, until, patience=_PATIENCE) for after, until in bounds]
+
+    def shorten(self, until: str) -> None:
+        """Leave what is behind the text to others."""
+        self.until, self.pages, self.patience = until, 0, _PATIENCE
 
     def _ends_before(self, key: str) -> bool:
         return bool(self.until) and key > self.until

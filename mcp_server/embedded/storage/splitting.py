@@ -30,7 +30,12 @@ _LAST_CHARACTER = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
 
-async def cuts_of(ask: Ask, span: Span) -> list[str]:
+async def parts_by_key(ask: Ask, span: Span) -> list[Span]:
+    """Parts of what is left of the span when it is known where to cut; the span keeps what is before them."""
+    return span.cut(await _cuts(ask, span))
+
+
+async def _cuts(ask: Ask, span: Span) -> list[str]:
     """Where to cut, in order: each part begins behind one of these texts. None where the span seems to end soon."""
     span = copy(span)  # which goes on meanwhile
     cuts = [] if span.delimiter else await _folders(ask, span)
@@ -62,7 +67,7 @@ async def _folders(ask: Ask, span: Span) -> list[str]:
     questions = [partial(ask, level, delimiter="/", start_after=span.last) for level in levels]
     cuts: list[str] = []
     for page in await _gathered(questions):
-        folders = [folder for folder in page.folders if _is_left(span, folder)] if page else []
+        folders = [folder for folder in page.folders if span.has_left(folder)] if page else []
         cuts += _thinned(folders, _MOST_CUTS - len(cuts))
     return cuts
 
@@ -80,10 +85,6 @@ def _thinned(texts: list[str], most: int) -> list[str]:
     if len(texts) <= most:
         return texts
     return [texts[number * len(texts) // most] for number in range(most)]
-
-
-def _is_left(span: Span, text: str) -> bool:
-    return text > span.last and (not span.until or text < span.until)
 
 
 async def _probed(ask: Ask, span: Span) -> list[str]:
@@ -114,10 +115,10 @@ async def _branching(ask: Ask, span: Span, found: dict[str, str]) -> int | None:
 
 async def _lead(ask: Ask, span: Span, texts: list[str], found: dict[str, str]) -> set[str]:
     """Those of the texts behind which there is a key that is left. For each such key, one text is noted."""
-    tried = [text for text in texts if _is_left(span, text)]
+    tried = [text for text in texts if span.has_left(text)]
     pages = await _gathered([partial(ask, span.prefix, start_after=text, most=1) for text in tried])
     firsts = {text: page.files.paths[0] for text, page in zip(tried, pages, strict=True) if page and page.files.paths}
-    leading = {text: key for text, key in firsts.items() if _is_left(span, key)}
+    leading = {text: key for text, key in firsts.items() if span.has_left(key)}
     found |= {key: text for text, key in leading.items()}
     return {*leading}
 

@@ -15,6 +15,12 @@ from mcp_server.file_pages import Columns
 TIME = "2026-04-01T12:00:00Z"
 
 
+def _folded(key: str, begin: int, delimiter: str) -> str:
+    """The key, or its folder."""
+    end = key.find(delimiter, begin) if delimiter else -1
+    return key if end < 0 else key[: end + len(delimiter)]
+
+
 def denied(*, retryable: bool = False) -> StorageFault:
     """Some fault."""
     return StorageFault("storage_permission_denied", "Not allowed.", "Allow it.", retryable=retryable)
@@ -53,11 +59,13 @@ class Shelf:
             self.listed.append((prefix, delimiter))
             await self._attempt("list")
         keys = sorted(key for key in self.contents if key.startswith(prefix) and key > start_after)
-        shown = [key for key in keys if not delimiter or delimiter not in key[len(prefix) :]]
+        shown = sorted({_folded(key, len(prefix), delimiter) for key in keys})
         begin = bisect_right(shown, mark)
         page = shown[begin : begin + self.page_size]
-        files = Columns(page, [len(self.contents[key]) for key in page], [TIME] * len(page), [None] * len(page))
-        return Page(files, [], page[-1] if begin + self.page_size < len(shown) else "")
+        files = [name for name in page if not delimiter or not name[len(prefix) :].endswith(delimiter)]
+        columns = Columns(files, [len(self.contents[key]) for key in files], [TIME] * len(files), [None] * len(files))
+        following = page[-1] if begin + self.page_size < len(shown) else ""
+        return Page(columns, [name for name in page if name not in files], following)
 
     async def read_first_byte(self, key: str) -> bytes:
         self.read.append(key)

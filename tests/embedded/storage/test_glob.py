@@ -192,9 +192,7 @@ def _seconds(matches: Callable[[str], object], key: str) -> float:
 @pytest.mark.parametrize("pattern", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
 def test_no_pattern_takes_50_milliseconds_on_the_longest_key(pattern: str) -> None:
     glob = read_glob(pattern)
-    assert {
-        shape: _seconds(glob.matches, key) for shape, key in LONG.items() if _seconds(glob.matches, key) > 0.05
-    } == {}
+    assert max(_seconds(glob.matches, key) for key in LONG.values()) < 0.05
 
 
 _hostile_pieces = st.sampled_from(["*", "**/", "?", "a", "[!b]", "/", "*/", "{a,?}", "?" * 50, "a" * 50, "[!b]" * 20])

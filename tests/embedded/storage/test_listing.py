@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -53,8 +53,8 @@ _sorts: st.SearchStrategy[Sort] = st.sampled_from(("path", "size", "time"))
 async def opened(bucket: Bucket) -> AsyncGenerator[Storage]:
     async with serving(bucket) as url:
         storages = Storages(settings_at(url), QUICK)
-        yield storages.open(some_account("s3"))
-        await storages.aclose()
+        async with aclosing(storages):
+            yield storages.open(some_account("s3"))
 
 
 async def walked(storage: Storage, query: Query, limits: Limits = AT_ONCE) -> list[str]:
