@@ -23,13 +23,16 @@ async function ask(name, given) {
   }
 }
 
+/** Whether the focus is where nothing will be. */
+const isLost = ({ activeElement }) => activeElement === document.body || byId("trouble").contains(activeElement);
+
 /** Do what needs a call. What goes wrong is said above what was there before; the focus stays in what is drawn anew. */
 async function attempt(work, again = work) {
   const hadFocus = document.activeElement !== document.body;
   try {
     await work();
+    if (hadFocus && isLost(document)) grid.focusCurrent();
     shown("trouble", false);
-    if (hadFocus && document.activeElement === document.body) grid.focusCurrent();
   } catch (error) {
     drawTrouble(error.message, () => attempt(again));
   }
@@ -38,7 +41,7 @@ async function attempt(work, again = work) {
 function showFiles(key) {
   const { list, place, listing } = journey;
   const known = list?.connectors.find((one) => one.connector_id === place.connector_id);
-  drawFiles({ place, listing, label: known?.name ?? place.connector_id, go, leave: goToConnectors }, key);
+  drawFiles({ place, listing, label: known?.name ?? place.connector_id ?? "Files", go, leave: goToConnectors }, key);
 }
 
 function showConnectors(key) {

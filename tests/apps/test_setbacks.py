@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.apps.hosting import Host, at_the_top
-from tests.apps.shelf import ARCHIVE, TOP, Shelf, refusal
+from tests.apps.shelf import ARCHIVE, TOP, Shelf, answer, refusal
 
 pytestmark = pytest.mark.anyio
 FORBIDDEN = "The storage refused the access.\nGive the key s3:ListBucket.\ncode: storage_forbidden"
@@ -19,6 +19,7 @@ async def test_an_error_of_the_model_s_call_is_shown_and_can_be_repeated(host: H
     await alert.get_by_role("button").click()
     await host.rows.first.wait_for()
     assert await host.names() == ["theme.wav"]
+    assert await host.focused() == "theme.wav"
     assert not await alert.is_visible()
 
 
@@ -64,3 +65,10 @@ async def test_what_was_asked_last_wins_and_the_rest_is_cancelled(host: Host, sh
     assert cancelled["params"]["requestId"] == first["id"]
     assert [call["params"]["arguments"]["prefix"] for call in (first, second)] == ["incoming/", "music/"]
     assert await host.path() == ["Connectors", ARCHIVE, "music"]
+
+
+async def test_a_result_whose_arguments_were_not_told_is_shown(host: Host, shelf: Shelf) -> None:
+    await host.tell("ui/notifications/tool-result", answer(shelf.browsed({"details": True})))
+    await host.rows.first.wait_for()
+    assert await host.names() == TOP
+    assert await host.path() == ["Connectors", "Files"]
