@@ -20,7 +20,9 @@ from mcp_server.file_pages import Columns
 PIECE_BYTES = 64 * 1024
 MAX_ENTRY_BYTES = 256 * 1024
 MAX_SIZE = 2**63 - 1
-MAX_TEXT_LENGTH = 4096
+MAX_TEXT_LENGTH = 2048
+"""Of a path, a time and a type: no storage has keys of more than 1,024 characters."""
+
 _TRIES = 32
 _NO_FILES = Columns([], [], [], [])
 
