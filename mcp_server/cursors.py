@@ -50,7 +50,7 @@ def position_in(request: BrowseConnectorFiles) -> Position | None:
     digest, issued, mark, path = _parts(request.cursor)
     if digest != _digest(request) or isinstance(mark, int) != (request.sort == "size"):
         raise _invalid(_OTHER)
-    if not 0 <= time.time() - issued <= VALID_SECONDS:
+    if time.time() - issued > VALID_SECONDS:
         raise _invalid(_STALE)
     return mark, path
 
