@@ -14,8 +14,6 @@ from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-import uvloop
-
 TIMES = [f"2026-04-{day:02}T12:{minute:02}:00" for day in range(1, 31) for minute in range(60)]
 LAST = "\U0010ffff"
 SHAPES: dict[str, Callable[[int], list[str]]] = {
@@ -183,4 +181,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    import uvloop
+
     uvloop.run(main())

@@ -70,7 +70,12 @@ def _page(answer: Answer, start_after: str) -> Page:
     folders = [_name(folded) for folded in listing.findall("Blobs/BlobPrefix")]
     # Such an account, whose blobs have a resource type, lists `a/b` before `a-b`.
     hierarchical = listing.find("Blobs/*/Properties/ResourceType") is not None
-    return Page(checked(files), folders, text_of(listing, "NextMarker"), not hierarchical and _is_plain(files.paths))
+    return Page(
+        checked(files),
+        folders,
+        text_of(listing, "NextMarker"),
+        not hierarchical and _is_plain([*files.paths, *folders]),
+    )
 
 
 def _error_code(answer: Answer) -> str:

@@ -70,7 +70,7 @@ class Listing:
         Nothing goes on behind it. Raises what the storage raised, where one page after another would have come to it.
         """
         self._wanted = pages
-        self._slots = anyio.CapacityLimiter(MOST_AT_ONCE)
+        self._slots = anyio.CapacityLimiter(self._ceiling)
         async with anyio.create_task_group() as self._group:
             self._schedule()
         fault = self._fault()

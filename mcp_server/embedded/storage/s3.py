@@ -35,6 +35,7 @@ _CAUSES: Mapping[str, faults.Cause] = {
 _DOMAINS = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}
 _WRONG_REGION_STATUSES = (301, 307, 400)
 _UNSATISFIABLE_RANGE = 416
+_USUAL_PAGE = 1000
 
 
 def _location(account: S3Account, endpoint: str | None) -> tuple[str, str]:
@@ -83,8 +84,9 @@ class S3Storage:
     ) -> Page:
         """A page of ListObjectsV2."""
         given = {"delimiter": delimiter, "start-after": start_after, "continuation-token": mark}
+        given["max-keys"] = "" if most == _USUAL_PAGE else str(most)
         query = {"list-type": "2", "encoding-type": "url", "fetch-owner": "false", "prefix": prefix}
-        query |= {name: value for name, value in given.items() if value} | {"max-keys": str(most)}
+        query |= {name: value for name, value in given.items() if value}
         target = f"{self._path or '/'}?{urlencode(query, quote_via=quote, safe='')}"
         answer = await self._send("list", Message("GET", self._origin, target, body_limit=LISTING_BYTES))
         try:

@@ -24,14 +24,18 @@ async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> li
 
     Folders that are many and small are left together: a request for each would take longer.
     """
-    pages = [] if span.delimiter or _are_small(span) else await _level(ask, span)
+    pages = [] if span.delimiter or not span.last or _are_small(span) else await _level(ask, span)
     entries = sorted(entry for page in pages for entry in _entries(page) if span.has_left(entry[0]))
     if sum(files is None for _, files in entries) < 2:
         span.patience *= 2
         return []
     inner, slash, _ = span.last[len(span.prefix) :].partition("/")
     span.shorten(f"{span.prefix}{inner}/{_LAST}" if slash else span.last)
-    return [part for is_folder, group in groupby(entries, _is_folder) for part in _parts([*group], is_folder=is_folder)]
+    return [
+        part
+        for is_folder, group in groupby(entries, _is_folder)
+        for part in _parts(span, [*group], is_folder=is_folder)
+    ]
 
 
 def _are_small(span: Span) -> bool:
@@ -40,13 +44,13 @@ def _are_small(span: Span) -> bool:
 
 
 async def _level(ask: Callable[..., Awaitable[Page]], span: Span) -> list[Page]:
-    """All pages of what lies directly below the prefix; none where they are many, or one could not be had."""
+    """All pages of what lies directly below the prefix; none where they are many, or not in order, or not to be had."""
     pages: list[Page] = []
     try:
         while len(pages) < _MOST_PAGES:
             pages.append(await ask(span.prefix, delimiter="/", mark=pages[-1].mark if pages else ""))
             if not pages[-1].mark:
-                return pages
+                return pages if all(page.is_sorted for page in pages) else []
     except ConnectorError:
         pass
     return []
@@ -61,8 +65,9 @@ def _is_folder(entry: _Entry) -> bool:
     return entry[1] is None
 
 
-def _parts(entries: list[_Entry], *, is_folder: bool) -> list[Span]:
+def _parts(span: Span, entries: list[_Entry], *, is_folder: bool) -> list[Span]:
     if is_folder:
-        return [Span(folder) for folder, _ in entries]
+        return [Span(folder, after=span.after) for folder, _ in entries]
+    # What was listed up to now is behind `after`, and these are behind that.
     rows = [row for _, row in entries if row]
     return [Span("", is_done=True, held=deque([Columns(*map(list, zip(*rows, strict=True)))]))]

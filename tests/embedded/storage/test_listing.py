@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.embedded.storage import Limits, Query, Storage, Storages, page, walk
-from mcp_server.file_pages import Collector, Sort
+from mcp_server.file_pages import Collector, Position, Sort
 from tests.embedded.storage.clouds import QUICK, settings_at, some_account
 from tests.emulators.s3_listing import Bucket, serving
 
@@ -91,17 +91,22 @@ async def test_a_page_and_the_totals_are_the_same(
     assert whole or not (wants_totals or sort != "path" or limit == 0)
 
 
+async def paged(storage: Storage, query: Query, limit: int) -> list[str]:
+    """Page after page, each from where the one before it ended."""
+    paths: list[str] = []
+    position: Position | None = ("", "")
+    while position is not None:
+        collector = Collector(limit)
+        await page(storage, query, collector, wants_totals=False, start_after=position[1], limits=AT_ONCE)
+        files, position = collector.page()
+        paths += [file.path for file in files]
+    return paths
+
+
 @settings(deadline=None, max_examples=40)
 @given(_buckets, _queries, st.integers(1, 5), st.integers(1, 7))
 async def test_pages_that_start_behind_each_other_are_the_walk(
     keys: list[str], query: Query, page_size: int, limit: int
 ) -> None:
-    paths: list[str] = []
     async with opened(Bucket(keys, page_size=page_size)) as storage:
-        position: tuple[int | str, str] | None = ("", "")
-        while position is not None:
-            collector = Collector(limit, "path", position)
-            await page(storage, query, collector, wants_totals=False, start_after=position[1], limits=AT_ONCE)
-            files, position = collector.page()
-            paths += [file.path for file in files]
-        assert paths == await walked(storage, query)
+        assert await paged(storage, query, limit) == await walked(storage, query)
