@@ -42,7 +42,7 @@ from mcp_types import (
 )
 
 from mcp_server import __version__
-from mcp_server.standard_output import claimed_output
+from mcp_server.standard_streams import claimed_input, claimed_output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -240,8 +240,8 @@ def _sealed_with(keys: Sequence[bytes]) -> RequestStateSecurity:
 async def serve_stdio(server: Server[Any]) -> None:
     """Serve one client over stdin and stdout, in the protocol era it opens with, until it is gone."""
     try:
-        with claimed_output() as output:
-            async with stdio_server(stdout=output) as (incoming, outgoing):
+        with claimed_input() as given, claimed_output() as output:
+            async with stdio_server(given, output) as (incoming, outgoing):
                 await server.run(incoming, outgoing, server.create_initialization_options())
     except Exception as error:
         if not all(isinstance(cause, OSError) for cause in _causes(error)):

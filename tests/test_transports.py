@@ -260,7 +260,7 @@ def test_a_call_does_import_what_the_test_above_looks_for(embedded: dict[str, st
 
 @pytest.mark.anyio
 async def test_a_fault_that_is_not_a_vanished_client_is_not_kept_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(**_: object) -> NoReturn:
+    def broken(*_: object) -> NoReturn:
         raise LookupError
 
     monkeypatch.setattr(transports, "stdio_server", broken)
