@@ -25,7 +25,7 @@ from tests.figures import as_the_vendor_shows, pages, some_files, tool_list_toke
 from tests.o200k import tokens
 
 ROUNDS = 20
-CALLS = 60
+CALLS = 100
 AT_A_TIME = (1, 16)
 BARE = [sys.executable, str(Path(__file__).with_name("bare_server.py"))]
 OURS = [sys.executable, "-m", "mcp_server"]

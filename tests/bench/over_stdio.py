@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import time
@@ -54,9 +55,9 @@ class Session:
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1024
 
     def _cpu_milliseconds(self) -> float:
-        """Of the threads that it has now, since each began."""
-        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text(encoding="ascii").split()[0]) for task in tasks) / 1e6
+        """Since the start of the process, as Linux counts it: in steps of 10."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
     def calls(self, number: int, at_a_time: int) -> Calls:
         """Call list_connectors, so many at a time. Raises RuntimeError when an answer was wrong."""
