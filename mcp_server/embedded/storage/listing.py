@@ -55,8 +55,8 @@ class Listing:
         self._flying = 0
         self._cutting: set[Span] = set()
         self._fastest = inf
-        self._most = 1
-        self._ceiling = MOST_AT_ONCE
+        self._most: int = 1
+        self._ceiling: int = MOST_AT_ONCE
         self._resumes = 0.0
 
     @property

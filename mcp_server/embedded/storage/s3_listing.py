@@ -33,7 +33,7 @@ def read_page(body: bytes) -> Page:
     middle = text[start:end] if 0 <= start < end else ""
     rows = _rows(middle)
     if not rows:
-        return _page_of_elements(xml(body, _ROOT))
+        return page_of_elements(xml(body, _ROOT))
     around = xml((text[:start] + text[end:]).encode(), _ROOT)
     keys, times, sizes = zip(*rows, strict=True)
     return _page(around, keys, list(map(int, sizes)), [f"{time}Z" for time in times])
@@ -47,7 +47,8 @@ def _rows(middle: str) -> list[tuple[str, str, str]]:
     return rows if middle.count(_FIRST) == middle.count(_LAST) == len(rows) else []
 
 
-def _page_of_elements(listing: Element) -> Page:
+def page_of_elements(listing: Element) -> Page:
+    """The page as the XML parser sees it. Raises ValueError where it is none."""
     found = listing.findall("Contents")
     return _page(
         listing,

@@ -15,8 +15,10 @@ def signed_headers(account: S3Account, message: Message) -> dict[str, str]:
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
-    # Its debug lines hold whole requests with their signatures.
-    logging.getLogger("botocore.auth").setLevel(logging.INFO)
+    log = logging.getLogger("botocore.auth")
+    if log.level != logging.INFO:
+        # Its debug lines hold whole requests with their signatures.
+        log.setLevel(logging.INFO)
     credentials = Credentials(account.aws_access_key_id, reveal_text(account.aws_secret_access_key))
     url = message.origin + message.target
     request = AWSRequest(method=message.method, url=url, headers=dict(message.headers), data=message.content)

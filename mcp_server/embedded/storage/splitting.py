@@ -105,8 +105,8 @@ async def _branching(ask: Ask, span: Span, found: dict[str, str]) -> int | None:
     while positions:
         step = -(-len(positions) // _PROBES_AT_ONCE)
         tried = positions[::-1][::step][::-1]
-        leading = await _lead(ask, span, [_behind(key, position) for position in tried], found)
-        index = next((number for number, position in enumerate(tried) if _behind(key, position) in leading), None)
+        leading = await _lead(ask, span, [behind(key, position) for position in tried], found)
+        index = next((number for number, position in enumerate(tried) if behind(key, position) in leading), None)
         if index is None or step == 1:
             return None if index is None else tried[index]
         positions = range(tried[index - 1] + 1 if index else positions[0], tried[index] + 1)
@@ -123,7 +123,7 @@ async def _lead(ask: Ask, span: Span, texts: list[str], found: dict[str, str]) -
     return {*leading}
 
 
-def _behind(key: str, position: int) -> str:
+def behind(key: str, position: int) -> str:
     """A text behind all that begin as the key does, up to and with this position."""
     following = ord(key[position]) + 1
     if following > _LAST_CHARACTER:

@@ -23,7 +23,7 @@ PLAIN = f"<Contents><Key>b</Key><LastModified>{TIME}</LastModified><ETag>&quot;0
 def by_elements(body: bytes) -> Page | None:
     """What the XML parser alone makes of it."""
     try:
-        return s3_listing._page_of_elements(xml(body, "ListBucketResult"))
+        return s3_listing.page_of_elements(xml(body, "ListBucketResult"))
     except ValueError:
         return None
 
@@ -104,7 +104,7 @@ def test_a_usual_page_is_not_read_element_by_element(monkeypatch: pytest.MonkeyP
     usual = [PLAIN.replace("<Key>b<", f"<Key>{escape(quote(key))}<") for key in ("a/b.mp4", "\N{CLAPPER BOARD}", "c d")]
     body = ROOT.format("<EncodingType>url</EncodingType>" + "\n".join(usual)).encode()
     expected = shown(read_page(body))
-    monkeypatch.setattr(s3_listing, "_page_of_elements", None)
+    monkeypatch.setattr(s3_listing, "page_of_elements", None)
     assert shown(read_page(body)) == expected
     assert len(re.findall("<Contents>", body.decode())) == 3
 

@@ -57,7 +57,7 @@ async def test_where_nothing_is_left_nothing_is_cut(last: str, until: str) -> No
     [("a", "b"), ("\ud7ff", "\ue000"), ("\U0010ffff", "\U0010ffff"), ("\uffff", "\U00010000")],
 )
 def test_the_text_behind_a_character_is_unicode(character: str, following: str) -> None:
-    assert splitting._behind(f"x{character}y", 1) == f"x{following}"
+    assert splitting.behind(f"x{character}y", 1) == f"x{following}"
 
 
 async def test_a_probe_that_fails_is_a_cut_less_and_no_fault() -> None:
