@@ -97,7 +97,7 @@ def rclone(url: str) -> tuple[int, float]:
     program = shutil.which("rclone")
     if program is None:
         raise FileNotFoundError
-    remote = f":s3,provider=Other,endpoint='{url}',region={REGION}:{BUCKET}"
+    remote = f":s3,provider=Other,endpoint='{url}',region={REGION},list_version=2:{BUCKET}"
     command = [
         program,
         "lsf",
@@ -134,7 +134,9 @@ def main() -> None:
     way, url = sys.argv[1:]
     files, seconds = WAYS[way](url)
     own, child = _most_mib(resource.RUSAGE_SELF), _most_mib(resource.RUSAGE_CHILDREN)
-    print(json.dumps({"files": files, "seconds": seconds, "mib": child if way == "rclone" else own}))
+    print(json.dumps({"files": files, "seconds": seconds, "mib": child if way == "rclone" else own}), flush=True)
+    # obstore's threads abort the process now and then while Python ends.
+    os._exit(0)
 
 
 if __name__ == "__main__":
