@@ -50,7 +50,7 @@ def position_in(request: BrowseConnectorFiles) -> Position | None:
     digest, issued, mark, path = _parts(request.cursor)
     if digest != _digest(request) or isinstance(mark, int) != (request.sort == "size"):
         raise _invalid(_OTHER)
-    if time.time() - issued > VALID_SECONDS:
+    if int(time.time()) - issued > VALID_SECONDS:
         raise _invalid(_STALE)
     return mark, path
 
@@ -61,7 +61,9 @@ def _invalid(rule: str) -> InvalidArguments:
 
 def _parts(cursor: str) -> tuple[str, int, int | str, str]:
     try:
-        parts: object = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+        parts: object = json.loads(text)
+        json.dumps(parts, ensure_ascii=False).encode()  # half of a character can be written in JSON, and sent nowhere
     except (ValueError, RecursionError):
         raise _invalid(_NONE) from None
     match parts:

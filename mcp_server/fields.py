@@ -192,7 +192,7 @@ Pattern = Annotated[
 ]
 Sort = Literal["path", "size", "time"]
 Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_number)]
-Cursor = Annotated[str, _TRIMMED, _Matching("[A-Za-z0-9_-]{1,8192}", "a next_cursor, as it was given")]
+Cursor = Annotated[str, _TRIMMED, _Matching("[A-Za-z0-9_-]{1,16384}", "a next_cursor, as it was given")]
 
 CREDENTIAL_FIELDS: Mapping[str, tuple[str, ...]] = {
     "gcs": ("credentials_json",),

@@ -12,7 +12,7 @@ _listener: ContextVar[Callable[[int], None] | None] = ContextVar("listener", def
 def seen(count: int) -> None:
     """So many files more were seen."""
     listener = _listener.get()
-    if listener is not None:
+    if listener is not None and count:
         listener(count)
 
 

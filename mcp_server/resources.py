@@ -54,6 +54,7 @@ class Totals(Resource):
     bytes: int = Field(ge=0)
     extensions: dict[str, int] = Field(
         default={},
+        max_length=11,
         description='how many files have each extension, the most frequent first: at most 10, the rest as "other"',
     )
     newest: str | None = Field(default=None, description="ISO 8601, UTC; absent if there are no files")

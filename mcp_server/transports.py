@@ -17,6 +17,7 @@ from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INVALID_PARAMS,
+    INVALID_REQUEST,
     CallToolRequestParams,
     CallToolResult,
     CompleteRequestParams,
@@ -165,6 +166,8 @@ class _AroundTools:
 
     async def keep_session(self, ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
         """A middleware: the notification that opens a session is done when the session is, which hears of changes."""
+        if ctx.method == "initialize" and self.sessions.listener(ctx.session) is not None:
+            raise MCPError(INVALID_REQUEST, "This session is initialized already.")
         result = await call_next(ctx)
         if ctx.method == "notifications/initialized":
             await self.sessions.serve(ctx.session)

@@ -119,6 +119,8 @@ def test_a_client_that_never_says_that_it_is_initialized_cannot_subscribe(tmp_pa
         for _ in range(3):
             lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         assert lines.ask("resources/subscribe", {"uri": LIST_URI})["result"] == {}
+        again = lines.ask("initialize", about)["error"]
+        assert (again["code"], again["message"]) == (INVALID_REQUEST, "This session is initialized already.")
         assert lines.end() == 0
 
 

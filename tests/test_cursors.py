@@ -88,6 +88,11 @@ def test_a_cursor_of_another_day_is_stale(monkeypatch: pytest.MonkeyPatch) -> No
     assert "more than a day old: leave it out to begin anew" in refusal(request(cursor=cursor))
 
 
+@pytest.mark.parametrize("issued", [-(10**400), 0])
+def test_a_cursor_of_no_time_at_all_is_stale(issued: int) -> None:
+    assert "more than a day old" in refusal(request(cursor=packed(cursors._digest(request()), issued, "", "a")))
+
+
 def test_a_cursor_of_an_api_whose_clock_is_ahead_is_good(monkeypatch: pytest.MonkeyPatch) -> None:
     cursor = cursor_of(request(), ("", "a"))
     now = int(time.time())
@@ -110,6 +115,7 @@ NO_CURSORS = {
     "parts of other kinds": packed(1, "a", [], {}),
     "what nests deeply": base64.urlsafe_b64encode(b"[" * 3_000).decode().rstrip("="),
     "a single character": "a",
+    "half of a character": packed(cursors._digest(request()), 1, "", "\ud83c"),
 }
 
 
@@ -118,7 +124,7 @@ def test_what_is_no_cursor_is_told_so(cursor: str) -> None:
     assert "must be a next_cursor, as it was given" in refusal(request(cursor=cursor))
 
 
-@pytest.mark.parametrize("cursor", ["a b", "ä", "a" * 8_193, "a+b"])
+@pytest.mark.parametrize("cursor", ["a b", "ä", "a" * 16_385, "a+b"])
 def test_what_cannot_be_one_is_refused_as_an_argument(cursor: str) -> None:
     with pytest.raises(InvalidArguments, match="a next_cursor"):
         request(cursor=cursor)

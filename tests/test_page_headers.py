@@ -35,7 +35,10 @@ def test_an_answer_without_the_headers_is_no_page() -> None:
     assert page_of(BODY, {}) == FilePage(files=FILES)
 
 
-@pytest.mark.parametrize("totals", ["", "7", "{}", '{"files": -1, "bytes": 0}'])
+TOO_MANY = json.dumps({"files": 12, "bytes": 0, "extensions": {f".{number}": 1 for number in range(12)}})
+
+
+@pytest.mark.parametrize("totals", ["", "7", "{}", '{"files": -1, "bytes": 0}', TOO_MANY])
 def test_totals_of_another_shape_are_not_taken(totals: str) -> None:
     with pytest.raises(ValidationError):
         page_of(BODY, {NEXT_CURSOR_HEADER: "", TOTALS_HEADER: totals})

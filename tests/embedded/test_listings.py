@@ -239,3 +239,15 @@ async def test_a_storage_that_refuses_later_leaves_the_array_without_its_end(
     assert answer.content.startswith(b'[{"path":"clips/00.mp4"')
     with pytest.raises(json.JSONDecodeError):
         answer.json()
+
+
+async def test_a_page_that_is_full_is_shown_without_totals_when_counting_fails(
+    settings_with: Callable[..., Settings],
+) -> None:
+    bucket = Bucket([f"clips/{number:02}.mp4" for number in range(60)])
+    bucket.fails_after = 5
+    async with browsing(settings_with, bucket) as browser:
+        answer = await browser.page(limit=2)
+    assert paths(answer) == ["clips/00.mp4", "clips/01.mp4"]
+    assert answer.headers[NEXT_CURSOR_HEADER]
+    assert totals(answer) is None

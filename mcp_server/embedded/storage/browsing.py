@@ -7,8 +7,11 @@ from collections.abc import AsyncGenerator, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 
 import anyio
+from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 from mcp_server.embedded.storage.exchange import Limits
 from mcp_server.embedded.storage.faults import StorageFault
@@ -21,6 +24,7 @@ from mcp_server.errors import ConnectorError, InvalidArguments, Violation
 from mcp_server.file_pages import Collector, Columns
 
 _MOST_PAGES_AT_A_TIME = 64
+_STEP = 1000
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,11 @@ async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what
     listing = Listing(storage, spans, collect, limits, is_eager=wants_totals or not by_path)
     listing.is_ordered = by_path
     with scope:
-        await listing.run()
+        try:
+            await listing.run()
+        except ConnectorError:
+            if not by_path or listing.is_ordered:
+                raise  # else the page is full, and only the totals are not known
     if scope.cancelled_caught and listing.is_ordered == by_path:
         raise _too_long(limits.browse)
     return listing.is_complete and not start_after
@@ -115,6 +123,7 @@ async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what
 async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> AsyncGenerator[Columns]:
     """All files in path order, in bounded memory: nothing is listed while nobody takes what there is.
 
+    All files of a provider that lists them in another order have to be there before the first is told.
     The limits bound the time that the storage takes. Raises StorageFault.
     """
     limits = limits or Limits()
@@ -125,7 +134,7 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
     while not listing.is_complete:
         began, fault = anyio.current_time(), None
         try:
-            with _bounded(seconds):
+            with _bounded(seconds, limits):
                 await listing.run(pages)
         except ConnectorError as error:
             fault = error
@@ -136,23 +145,25 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
         seconds -= anyio.current_time() - began
         pages = min(2 * pages, _MOST_PAGES_AT_A_TIME)
     if found:
-        yield _sorted(found)
+        for files in await to_thread.run_sync(_sorted, found):
+            yield files
+            await checkpoint()
 
 
-def _sorted(found: Iterable[Columns]) -> Columns:
+def _sorted(found: Iterable[Columns]) -> list[Columns]:
     """All files by path, for a provider that lists in another order."""
-    rows = sorted(chain.from_iterable(zip(*files, strict=True) for files in found))
-    paths, sizes, times, content_types = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Columns(paths, sizes, times, content_types)
+    rows = sorted(chain.from_iterable(zip(*files, strict=True) for files in found), key=itemgetter(0))
+    return [Columns(*zip(*rows[begin : begin + _STEP], strict=True)) for begin in range(0, len(rows), _STEP)]
 
 
 @contextmanager
-def _bounded(seconds: float) -> Generator[None]:
+def _bounded(seconds: float, limits: Limits) -> Generator[None]:
+    """Of the whole listing, so much time is left."""
     try:
         with anyio.fail_after(max(seconds, 0)):
             yield
     except TimeoutError:
-        raise _too_long(seconds) from None
+        raise _too_long(limits.browse) from None
 
 
 def _too_long(seconds: float) -> StorageFault:

@@ -39,6 +39,8 @@ class Span:
     """Since it was begun, or shortened."""
     patience: int = 2
     """How many pages it must have before it is split: what was long until now will be long."""
+    is_sorted: bool = True
+    """Whether it was listed by code point until now."""
     is_busy: bool = False
     is_done: bool = False
     fault: ConnectorError | None = None
@@ -71,6 +73,7 @@ class Span:
             raise unending(storage)
         self._marks.add(page.mark)
         self.mark, self.pages = page.mark, self.pages + 1
+        self.is_sorted = self.is_sorted and page.is_sorted
         self.last = max([self.last, *page.files.paths[-1:], *page.folders[-1:]])
         self.is_done = not page.mark or self._ends_before(self.last)
         self.sample = page.files.paths[::_SAMPLED]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from mcp_server.embedded.storage.objects import Page
@@ -14,7 +15,7 @@ from mcp_server.file_pages import Columns
 
 _MOST_PAGES = 4
 _MOST_FOLDERS_SAMPLED = 20
-_LAST = "\U0010ffff"
+_LAST = "\U0010ffff" * 8
 
 _Entry = tuple[str, tuple[Any, ...] | None]
 
@@ -25,8 +26,9 @@ async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> li
     Folders that are many and small are left together: a request for each would take longer.
     """
     pages = [] if span.delimiter or not span.last or _are_small(span) else await _level(ask, span)
-    entries = sorted(entry for page in pages for entry in _entries(page) if span.has_left(entry[0]))
-    if sum(files is None for _, files in entries) < 2:
+    found = [entry for page in pages for entry in _entries(page) if span.has_left(entry[0])]
+    entries = sorted(found, key=itemgetter(0))
+    if not span.is_sorted or sum(files is None for _, files in entries) < 2:  # what it took meanwhile tells of order
         span.patience *= 2
         return []
     inner, slash, _ = span.last[len(span.prefix) :].partition("/")

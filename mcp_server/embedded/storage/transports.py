@@ -13,10 +13,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from functools import cached_property
 
+import anyio
 import httpx
 
 IDLE_SECONDS = 4.0
 """Less than the 5 s of common servers."""
+
+MOST_AT_ONCE = 256
+"""Requests of a process to all storages together: each listing may have 32."""
 
 # Loading authorities takes 20 ms, and who needs none shall trust none.
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -31,6 +35,7 @@ class Transports:
         self._make_tls = tls
         self._idle: defaultdict[str, _Idle] = defaultdict(deque)
         self._all: set[httpx.AsyncHTTPTransport] = set()
+        self._turns = anyio.CapacityLimiter(MOST_AT_ONCE)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -38,18 +43,22 @@ class Transports:
 
     @asynccontextmanager
     async def response(self, origin: str, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
-        """The response to the request, its body not read, from a connection that nobody else uses meanwhile."""
-        await self._close_forgotten()
-        idle = self._idle[origin]
-        transport = idle.pop()[1] if idle else self._opened(origin)
-        try:
-            response = await transport.handle_async_request(request)
+        """The response to the request, its body not read, from a connection that nobody else uses meanwhile.
+
+        One of so many at most, whoever asks: others wait.
+        """
+        async with self._turns:
+            await self._close_forgotten()
+            idle = self._idle[origin]
+            transport = idle.pop()[1] if idle else self._opened(origin)
             try:
-                yield response
+                response = await transport.handle_async_request(request)
+                try:
+                    yield response
+                finally:
+                    await response.aclose()
             finally:
-                await response.aclose()
-        finally:
-            self._idle[origin].append((time.monotonic(), transport))
+                self._idle[origin].append((time.monotonic(), transport))
 
     def _opened(self, origin: str) -> httpx.AsyncHTTPTransport:
         transport = httpx.AsyncHTTPTransport(

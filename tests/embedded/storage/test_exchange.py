@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
 
-from mcp_server.embedded.storage import Limits, Storage, StorageFault, Storages
+from mcp_server.embedded.storage import Limits, Storage, StorageFault, Storages, transports
 from mcp_server.embedded.storage.exchange import Answer, Message
 from mcp_server.errors import ConfigurationError
 from mcp_server.settings import Settings, load
@@ -229,3 +231,28 @@ def test_messages_and_answers_do_not_print_what_they_carry() -> None:
 
 async def test_closing_what_was_never_used_is_nothing() -> None:
     await Storages(load({}, {})).aclose()
+
+
+async def test_all_listings_together_have_so_many_requests_at_once_and_no_more(
+    open_at: Callable[..., Storage], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transports, "MOST_AT_ONCE", 2)
+    at_once, most = 0, 0
+    lock = threading.Lock()
+
+    def respond(_: Asked) -> Reply:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        time.sleep(0.02)
+        with lock:
+            at_once -= 1
+        return Reply(200, EMPTY["s3"])
+
+    with cloud(respond) as served:
+        storage = open_at(served.url, "s3")
+        async with anyio.create_task_group() as tasks:
+            for _ in range(8):
+                tasks.start_soon(partial(browse, storage, "", "*", recursive=True))
+    assert most == 2

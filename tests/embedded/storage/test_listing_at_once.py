@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_server import progress
 from mcp_server.embedded.storage import Limits, Query, Storage, StorageFault, page, walk
+from mcp_server.embedded.storage.objects import Page
 from mcp_server.file_pages import Collector, Sort
 from tests.embedded.storage.clouds import QUICK
 from tests.embedded.storage.shelf import Shelf
@@ -183,3 +184,44 @@ async def test_folders_are_listed_at_once_unless_they_are_many_and_small() -> No
         assert len(await walked(shelf, ALL)) == 1200
         assert len({prefix for prefix, delimiter in shelf.listed if not delimiter}) <= most
     assert {"b/", "f/"} < {prefix for prefix, _ in large.listed}
+
+
+class ByUtf16(Shelf):
+    """Lists as a store that compares names by UTF-16; its folders are told when it has shown that."""
+
+    def __init__(self, keys: list[str]) -> None:
+        super().__init__(dict.fromkeys(keys, b"content"), page_size=10, starts_anywhere=False)
+        self.shown = anyio.Event()
+
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        if delimiter:
+            await self.shown.wait()
+        page = await super().list_page(prefix, delimiter=delimiter, start_after=start_after, mark=mark, most=most)
+        names = [name.encode("utf-16-be") for name in self.contents if name.startswith(prefix)]
+        later = [name.decode("utf-16-be") for name in sorted(names)]
+        if not delimiter and later != sorted(later):
+            begin = int(mark or "0")
+            files = later[begin : begin + self.page_size]
+            following = str(begin + self.page_size) if begin + self.page_size < len(later) else ""
+            is_sorted = max(later[:begin], default="") <= min(files) and files == sorted(files)
+            if not is_sorted:
+                self.shown.set()
+            columns = page.files._replace(
+                paths=files,
+                sizes=[7] * len(files),
+                times=["2026-04-01T12:00:00Z"] * len(files),
+                content_types=[None] * len(files),
+            )
+            return Page(columns, [], following, is_sorted)
+        return page
+
+
+async def test_a_provider_that_turns_out_to_have_another_order_loses_no_file() -> None:
+    tops = ["a", "b", "\U0001f600", "\U0001f601", "\U0001f602", "\U0001f603", "\uff21", "\uff22"]
+    shelf = ByUtf16([f"{top}/{number:02}" for top in tops for number in range(25)])
+    collector = Collector(0)
+    with anyio.fail_after(20):
+        assert await page(shelf, ALL, collector, wants_totals=True, limits=AT_ONCE)
+    assert collector.totals.files == 200
