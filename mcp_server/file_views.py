@@ -126,7 +126,7 @@ def _table(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     folder = _shared_folder([file["path"] for file in files])
     typed = any("content_type" in file for file in files)
     yield f"files: {_counted(len(files), folder)}"
-    yield "\t".join(["path", "size_bytes", "last_modified: YYYYMMDDhhmmss", *(["content_type"] if typed else [])])
+    yield "\t".join(["path", "size_bytes", "last_modified (YYYYMMDDhhmmss)", *(["content_type"] if typed else [])])
     for file in files:
         cells = [file["path"][len(folder) :], str(file["size_bytes"]), _digits(file["last_modified"])]
         yield presentation.row_line([*cells, *([file.get("content_type", "")] if typed else [])])

@@ -173,8 +173,8 @@ def decode_request(
 ) -> RequestT:
     """The request in an HTTP message whose path, query and body (JSON or form) were taken apart.
 
-    Nothing is corrected; in a query, what is not known is passed over, and what is empty is not set. Raises
-    InvalidArguments, also for a body field that belongs into the path, the query or a header.
+    Nothing is corrected; in a query, what is not known is passed over. Raises InvalidArguments, also for a body field
+    that belongs into the path, the query or a header.
     """
     arguments = dict(body)
     for name, part in operation.wire_names.items():
@@ -189,7 +189,7 @@ def decode_request(
         arguments |= {name: [arguments[name]] for name in _lists_of_one(operation.request, arguments)}
     if operation.keyed and idempotency_key is not None:
         arguments["idempotency_key"] = idempotency_key
-    asked = {name: _FLAGS.get(query[name], query[name]) for name in operation.query if query.get(name)}
+    asked = {name: _FLAGS.get(query[name], query[name]) for name in operation.query if name in query}
     return parse(operation, {**arguments, **asked, **path}, operation.wire_names, context=AS_WRITTEN)
 
 

@@ -90,7 +90,7 @@ def test_details_are_rows_of_a_table() -> None:
     ]
     assert said.split("\n")[-4:] == [
         "files: 2 rows, each below a/",
-        "path\tsize_bytes\tlast_modified: YYYYMMDDhhmmss\tcontent_type",
+        "path\tsize_bytes\tlast_modified (YYYYMMDDhhmmss)\tcontent_type",
         "0.mp4\t7\t20260401000000\t",
         "b/0.mp4\t1\t20260401000000\ta/b",
     ]
@@ -100,7 +100,7 @@ def test_details_are_rows_of_a_table() -> None:
 def test_a_type_that_is_not_known_or_that_the_extension_says_is_no_column(told: str | None) -> None:
     of = [file.model_copy(update={"extension": ".mp4"}) for file in files(1, content_type=told)]
     _, said = shown(page(of), details=True)
-    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified: YYYYMMDDhhmmss", "0.mp4\t7\t20260401000000"]
+    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified (YYYYMMDDhhmmss)", "0.mp4\t7\t20260401000000"]
 
 
 def test_a_summary_has_figures_and_no_files() -> None:

@@ -84,7 +84,7 @@ def _paged_or(paged: Served, whole: Served) -> Served:
     """What answers a request with a query that says something of a page, else what answers any other."""
 
     async def answer(call: Call, http: Request) -> Response:
-        asks_for_page = any(http.query_params.get(name) for name in paged.operation.query)
+        asks_for_page = any(name in http.query_params for name in paged.operation.query)
         return await (paged if asks_for_page else whole).answer(call, http)
 
     return Served(paged.operation, answer)

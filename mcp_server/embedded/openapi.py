@@ -11,8 +11,10 @@ from pydantic import TypeAdapter
 from mcp_server import __version__
 from mcp_server.embedded.openapi_bodies import request_body, shown
 from mcp_server.embedded.openapi_refusals import ERROR_SCHEMA, REFUSALS, REQUEST_ID, refusals
+from mcp_server.file_operations import BROWSE_ALL_FILES
 from mcp_server.operation import AnyOperation, Body
 from mcp_server.operations import OPERATIONS
+from mcp_server.page_headers import NEXT_CURSOR_HEADER, TOTALS_HEADER
 from mcp_server.resources import Connector
 from mcp_server.wire import IDEMPOTENCY_HEADER, REPLAYED_HEADER, REQUEST_ID_HEADER
 
@@ -30,6 +32,17 @@ _VALIDATION_SCHEMA: Json = {
 }
 _KEY = "Your own for each request: repeated with it, the request is not done again but gets its first answer"
 _REPLAYED: Json = {"description": "This is the first answer to the same request", "schema": {"enum": ["true"]}}
+
+_PAGING: Json = {
+    NEXT_CURSOR_HEADER: {
+        "description": "The cursor of the next page, empty on the last one; only where a page was asked for",
+        "schema": {"type": "string"},
+    },
+    TOTALS_HEADER: {
+        "description": "What all files come to, as JSON, where that is known: files, bytes, extensions, newest, oldest",
+        "schema": {"type": "string"},
+    },
+}
 
 
 @lru_cache(maxsize=1)
@@ -98,7 +111,9 @@ def _parameters(operation: AnyOperation) -> list[Json]:
 
 
 def _answered(operation: AnyOperation, models: Json) -> Json:
-    answer = _answer(_answer_schema(operation, models))
+    answer = _answer(_answer_schema(BROWSE_ALL_FILES if operation.is_paged else operation, models))
+    if operation.is_paged:
+        answer["headers"] = {**answer["headers"], **_PAGING}
     if operation.keyed:
         answer["headers"] = {**answer["headers"], REPLAYED_HEADER: _REPLAYED}
     if operation.answer is Connector:

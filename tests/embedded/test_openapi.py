@@ -97,6 +97,15 @@ def test_keys_of_idempotency_are_headers_of_the_operations_that_take_them() -> N
     assert keyed == ["create_gcs_connector", "create_s3_connector", "create_azure_connector", "test_connector"]
 
 
+def test_a_browse_answers_an_array_and_says_the_rest_of_a_page_in_headers() -> None:
+    answered = described("browse_connector_files")["responses"]["200"]
+    schema = answered["content"]["application/json"]["schema"]
+    assert schema == {"type": "array", "items": {"$ref": "#/components/schemas/CloudFile"}}
+    assert set(answered["headers"]) == {"X-Request-ID", "X-Next-Cursor", "X-Listing-Totals"}
+    query = [entry["name"] for entry in described("browse_connector_files")["parameters"] if entry["in"] == "query"]
+    assert query == ["limit", "cursor", "sort", "summary"]
+
+
 @pytest.mark.anyio
 async def test_answers_and_errors_fit_their_schemas(api: httpx.AsyncClient) -> None:
     connector = (await api.post("/connectors/s3", json=s3_body())).json()
