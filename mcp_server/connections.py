@@ -1,15 +1,8 @@
-"""HTTP connections to one API: each is used by one request at a time, the one that was used last first.
-
-A pool of httpx looks at all of its connections for every request, and gives one of them to several requests that begin
-together: with 64 requests at a time that costs more than all else. So each transport here has one connection. There is
-no client of httpx around them: redirects, cookies and the credentials of a .netrc are not wanted.
-"""
+"""The HTTP connections to one API. No client of httpx is around them: redirects, cookies and .netrc are not wanted."""
 
 from __future__ import annotations
 
 import ssl
-import time
-from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -19,9 +12,7 @@ import httpx
 
 from mcp_server.errors import ConfigurationError
 from mcp_server.setting_rules import LOOPBACK_HOSTS
-
-IDLE_SECONDS = 4.0
-"""Less than the 5 s of common servers: a request that meets the server's closing may have been done, or not."""
+from mcp_server.transport_pool import ONE_CONNECTION, TransportPool
 
 _CONNECT_SECONDS = 10.0
 
@@ -62,7 +53,7 @@ def _unusable_proxy() -> ConfigurationError:
 
 
 class Connections:
-    """Transports with one connection each; there are as many as there were requests at a time in the last seconds."""
+    """Those that a client needs for its requests, or the one transport that it was given."""
 
     def __init__(
         self,
@@ -77,8 +68,7 @@ class Connections:
         self._timeout = httpx.Timeout(None, connect=min(timeout / 2, _CONNECT_SECONDS)).as_dict()
         self._proxy = None if transport else _proxy_to(base_url)
         self._transport = transport
-        self._all: set[httpx.AsyncBaseTransport] = set()
-        self._idle: deque[tuple[float, httpx.AsyncBaseTransport]] = deque()
+        self._pool = TransportPool(self._open, keeps_all=transport is not None)
         self._closed = False
 
     @asynccontextmanager
@@ -87,40 +77,17 @@ class Connections:
 
         It bounds no time but that of connecting.
         """
-        await self._close_forgotten()
-        transport = self._idle.pop()[1] if self._idle else self._open()
-        request.extensions = {"timeout": self._timeout}
-        try:
-            response = await transport.handle_async_request(request)
-            try:
-                yield response
-            finally:
-                await response.aclose()
-        finally:
-            self._idle.append((time.monotonic(), transport))
-
-    def _open(self) -> httpx.AsyncBaseTransport:
         if self._closed:
             raise RuntimeError("The client is closed.")
-        transport = self._transport or httpx.AsyncHTTPTransport(
-            verify=self._verify, limits=httpx.Limits(keepalive_expiry=IDLE_SECONDS), proxy=self._proxy
-        )
-        self._all.add(transport)
-        return transport
+        request.extensions = {"timeout": self._timeout}
+        async with self._pool.response("", request) as response:
+            yield response
 
-    async def _close_forgotten(self) -> None:
-        """Close those that were idle for long; the server will have closed their connections, or will soon."""
-        while self._idle and self._idle[0][0] < time.monotonic() - IDLE_SECONDS:
-            _, transport = self._idle.popleft()
-            if transport is not self._transport:
-                self._all.discard(transport)
-                await transport.aclose()
+    def _open(self, _: str) -> httpx.AsyncBaseTransport:
+        own = self._transport
+        return own or httpx.AsyncHTTPTransport(verify=self._verify, limits=ONE_CONNECTION, proxy=self._proxy)
 
     async def aclose(self) -> None:
-        """Close all connections, also those in use."""
+        """Close all connections, also those in use, and the transport that was given."""
         self._closed = True
-        self._idle.clear()
-        if self._transport is not None:
-            self._all.add(self._transport)
-        for transport in [*self._all]:
-            await transport.aclose()
+        await (self._transport or self._pool).aclose()

@@ -15,8 +15,10 @@ from typing import IO, Any
 
 import anyio
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 
 _CHUNK = 65_536
+_LAST_TURNS = 200
 _ROOM = getattr(select, "PIPE_BUF", 512)
 """Octets that can be written without waiting as soon as anything can."""
 
@@ -30,7 +32,10 @@ class MessageInput(anyio.AsyncFile[str]):
         self._octets = bytearray()
 
     async def readline(self) -> str:
-        """The next line, what stands behind the last one, and then nothing; what is not UTF-8 is replaced."""
+        """The next line, what stands behind the last one, and then nothing; what is not UTF-8 is replaced.
+
+        Before the end is told, what needs not wait for anything is answered: the end gives up what is not.
+        """
         searched = 0
         while not (end := self._octets.find(b"\n", searched) + 1):
             searched = len(self._octets)
@@ -41,6 +46,8 @@ class MessageInput(anyio.AsyncFile[str]):
                 break
         line = self._octets[:end].decode(errors="replace")
         del self._octets[:end]
+        for _ in range(0 if line else _LAST_TURNS):
+            await checkpoint()
         return line
 
 

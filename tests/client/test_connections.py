@@ -12,7 +12,7 @@ import httpx
 import pytest
 import trustme
 
-from mcp_server import connections, exchange
+from mcp_server import exchange, transport_pool
 from mcp_server.client import VideoVector
 from mcp_server.errors import ApiUnreachable
 from mcp_server.redaction import Secret
@@ -79,7 +79,7 @@ async def test_connections_of_a_burst_are_closed_when_they_were_idle_for_long(mo
             for _ in range(BURST):
                 calls.start_soon(client.connectors.list)
         assert (api.connections, api.open_connections) == (BURST, BURST)
-        monkeypatch.setattr(connections, "IDLE_SECONDS", -1.0)
+        monkeypatch.setattr(transport_pool, "IDLE_SECONDS", -1.0)
         await client.connectors.list()
         await api.has_open(1)
 

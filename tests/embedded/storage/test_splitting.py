@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from mcp_server.embedded.storage import Query, Storage, StorageFault, splitting, transports
+from mcp_server import transport_pool
+from mcp_server.embedded.storage import Query, Storage, StorageFault, splitting
 from mcp_server.embedded.storage.paging import pages
 from mcp_server.embedded.storage.spans import Span
 from mcp_server.embedded.storage.splitting import parts_by_key
@@ -117,7 +118,7 @@ async def test_pages_that_go_round_in_circles_end(open_at: Callable[..., Storage
 async def test_connections_that_were_idle_for_long_are_not_used_again(
     open_at: Callable[..., Storage], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transports, "IDLE_SECONDS", -1)
+    monkeypatch.setattr(transport_pool, "IDLE_SECONDS", -1)
     empty = Reply(200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
     with cloud(empty) as served:
         storage = open_at(served.url, limits=replace(QUICK, latency=AT_ONCE.latency))
