@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -64,7 +65,8 @@ class Bucket:
     at_once: int = 0
     peak: int = 0
     throttled: int = 0
-    _kept: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    _entries: str = ""
+    _ends: Sequence[int] = ()
 
     def listing(self, query: dict[str, str]) -> bytes:
         """The document that ListObjectsV2 answers."""
@@ -99,15 +101,17 @@ class Bucket:
                 folders.append(folder)
         return keys, folders, last if index < end else ""
 
-    def keep_pages(self) -> None:
-        """Write the pages of the whole listing beforehand; the keys need no quoting."""
-        for start in range(0, len(self.keys), self.page_size):
-            keys = self.keys[start : start + self.page_size]
-            self._kept[keys[0], keys[-1]] = self._contents(keys, quoted=False)
+    def write_beforehand(self) -> None:
+        """Write all entries, so that a page is cut out of them wherever it begins; the keys need no quoting."""
+        entries = [_entry(key, quoted=False) for key in self.keys]
+        self._entries = "".join(entries)
+        self._ends = [0, *accumulate(map(len, entries))]
 
     def _contents(self, keys: Sequence[str], *, quoted: bool) -> str:
-        kept = self._kept.get((keys[0], keys[-1])) if keys else ""
-        return "".join(_entry(key, quoted=quoted) for key in keys) if kept is None else kept
+        start = bisect_left(self.keys, keys[0]) if keys else 0
+        if self._entries and keys and self.keys[start + len(keys) - 1] == keys[-1]:
+            return self._entries[self._ends[start] : self._ends[start + len(keys)]]
+        return "".join(_entry(key, quoted=quoted) for key in keys)
 
     def _document(self, keys: Sequence[str], folders: list[str], mark: str, *, quoted: bool) -> bytes:
         head = "<IsTruncated>false</IsTruncated>"
@@ -175,7 +179,7 @@ async def main() -> None:
     """Serves until it is ended."""
     port, shape, keys, milliseconds = [*sys.argv[1:], "0"][:4]
     bucket = Bucket(SHAPES[shape](int(keys)), float(milliseconds) / 1000)
-    bucket.keep_pages()
+    bucket.write_beforehand()
     async with serving(bucket, int(port)):
         await asyncio.Event().wait()
 
