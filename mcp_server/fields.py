@@ -191,6 +191,7 @@ Pattern = Annotated[
     Field(examples=["*.mp4", "clips/**/*.{mp4,mov}"], json_schema_extra={"format": "glob"}),
 ]
 Sort = Literal["path", "size", "time"]
+"""Path: by code point. Size: largest first. Time: newest first. Files of one size or time are in path order."""
 Limit = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_number)]
 Cursor = Annotated[str, _TRIMMED, _Matching("[A-Za-z0-9_-]{1,16384}", "a next_cursor, as it was given")]
 

@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Sequence
 from operator import itemgetter
 from posixpath import splitext
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from mcp_server.fields import Sort
 from mcp_server.resources import CloudFile, Totals
 
-Sort = Literal["path", "size", "time"]
-"""Path: by code point. Size: largest first. Time: newest first. Files of one size or time are in path order."""
 Position = tuple[int | str, str]
 """Of a file in an order: ("", path), (size, path) or (time, path)."""
 

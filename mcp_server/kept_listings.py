@@ -15,8 +15,9 @@ from anyio.lowlevel import checkpoint
 from cachetools import TTLCache
 from pydantic_core import from_json, to_json
 
+from mcp_server.fields import Sort
 from mcp_server.file_operations import BrowseConnectorFiles
-from mcp_server.file_pages import Collector, Columns, Position, Sort
+from mcp_server.file_pages import Collector, Columns, Position
 from mcp_server.resources import Totals
 
 KEPT_SECONDS = 60.0

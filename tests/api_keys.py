@@ -18,3 +18,10 @@ def new_key(data_dir: Path, name: str, *options: str) -> str:
         text=True,
     )
     return made.stdout.strip()
+
+
+def keys_of_two(data_dir: Path, **of_the_first: str) -> dict[str, str]:
+    """Of the tenants "one" and "two", each with all rights, and further keys of the first: by name, with one scope."""
+    admins = {tenant: new_key(data_dir, tenant, "--tenant", tenant, "--scope", "admin") for tenant in ("one", "two")}
+    others = of_the_first.items()
+    return admins | {name: new_key(data_dir, name, "--tenant", "one", "--scope", scope) for name, scope in others}

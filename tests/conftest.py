@@ -1,10 +1,11 @@
-"""What all tests share: the storage emulators, each started when first wanted and ended with the session."""
+"""What all tests share: servers in both eras, and the storage emulators, each started when first wanted."""
 
 from __future__ import annotations
 
 import logging
 import signal
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,11 +13,32 @@ from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator
 from tests.emulators.s3 import S3Emulator
+from tests.sessions import DATA_DIR, ERAS, Lines, speaking
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Of the session, so that fixtures of any scope can be coroutines."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=ERAS)
+def era(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def embedded(tmp_path: Path) -> dict[str, str]:
+    """The settings of a server with the embedded API in a new folder."""
+    return {DATA_DIR: str(tmp_path / "data")}
+
+
+@pytest.fixture
+def lines(embedded: dict[str, str], tmp_path: Path) -> Generator[Lines]:
+    """That server, over its stdin and stdout."""
+    with speaking(embedded, tmp_path) as lines:
+        yield lines
 
 
 @pytest.fixture(scope="session")

@@ -136,10 +136,10 @@ class Lines:
             pass
         return frame
 
-    def initialize(self, version: str = HANDSHAKE_VERSION) -> Json:
-        """The handshake; returns what the server says of itself."""
+    def initialize(self, version: str = HANDSHAKE_VERSION, **capabilities: Json) -> Json:
+        """The handshake of a client with these capabilities; returns what the server says of itself."""
         about = {"name": "lines", "version": "1"}
-        answer = self.ask("initialize", {"protocolVersion": version, "capabilities": {}, "clientInfo": about})
+        answer = self.ask("initialize", {"protocolVersion": version, "capabilities": capabilities, "clientInfo": about})
         self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         result: Json = answer["result"]
         return result

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
-import anyio.abc
 from anyio.lowlevel import checkpoint
+from mcp import Client
 
 from tests.client.listing import listed
-from tests.client.raw_api import GONE, Peer, RawApi
+from tests.client.raw_api import GONE, Peer, RawApi, answering
+from tests.http_server.serving import client_of, serving
 
 PART = 500
 """Files sent at a time."""
@@ -73,10 +75,15 @@ def _chunk(octets: bytes) -> bytes:
 @asynccontextmanager
 async def slow_api() -> AsyncGenerator[SlowApi]:
     """On a free port of the loopback interface, until the end of the block."""
-    tcp = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    api = SlowApi(f"http://127.0.0.1:{tcp.extra_attributes[anyio.abc.SocketAttribute.local_port]()}")
-    async with tcp, anyio.create_task_group() as tasks:
-        tasks.start_soon(tcp.serve, api.serve)
+    async with answering(SlowApi) as api:
         yield api
-        tasks.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def client_over_http(folder: Path, flags: Sequence[str], era: str) -> AsyncGenerator[tuple[Client, SlowApi]]:
+    """A client of a server with these flags, whose API is slow."""
+    async with slow_api() as api:
+        with serving(folder, *flags, settings=api.settings) as served:
+            async with client_of(served, era) as client:
+                yield client, api
     await checkpoint()

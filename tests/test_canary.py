@@ -30,12 +30,6 @@ CREDENTIALS = {
 }
 
 
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture(scope="module")
 def clouds(gcs_emulator: GcsEmulator, s3_emulator: S3Emulator, azure_emulator: AzureEmulator) -> dict[str, Emulator]:
     return dict(zip(PROVIDERS, (gcs_emulator, s3_emulator, azure_emulator), strict=True))

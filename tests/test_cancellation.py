@@ -15,17 +15,11 @@ import pytest
 from anyio.abc import ByteStream, SocketAttribute
 
 from tests.materials import ARGUMENTS
-from tests.sessions import ERAS, Json, connected, speaking
+from tests.sessions import Json, connected, speaking
 
 BOUND_SECONDS = 60
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @dataclass

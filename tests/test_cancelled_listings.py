@@ -15,7 +15,7 @@ from mcp import Client
 from tests.client.listing import CONNECTOR_ID
 from tests.http_server.serving import client_of, serving
 from tests.sessions import ERAS, connected, modern, speaking
-from tests.slow_listings import SlowApi, slow_api
+from tests.slow_listings import SlowApi, client_over_http, slow_api
 
 pytestmark = pytest.mark.anyio
 GUARD_SECONDS = 60
@@ -74,12 +74,9 @@ async def test_by_a_notification(tmp_path: Path, *, progress: bool) -> None:
     ],
 )
 async def test_over_http(flags: tuple[str, ...], era: str, tmp_path: Path) -> None:
-    async with slow_api() as api:
-        with serving(tmp_path, *flags, settings=api.settings) as served:
-            async with client_of(served, era) as client:
-                await _given_up(client, api)
-                await stopped(api)
-    await checkpoint()
+    async with client_over_http(tmp_path, flags, era) as (client, api):
+        await _given_up(client, api)
+        await stopped(api)
 
 
 async def test_over_http_without_sessions_an_older_client_stops_it_when_it_goes(tmp_path: Path) -> None:

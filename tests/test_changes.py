@@ -17,17 +17,11 @@ from mcp_server.sessions import MAX_URIS
 from mcp_server.transports import build_server
 from tests.answering import TYPED, without_secrets
 from tests.listening import LISTS, Ear, created, deleted, listening, subscribe, unsubscribe
-from tests.sessions import DATA_DIR, ERAS, HANDSHAKE_VERSION, Lines, Session, connected, modern, speaking
+from tests.sessions import DATA_DIR, ERAS, HANDSHAKE_VERSION, Lines, Session, connected, modern
 from tests.tool_calls import Api, backed
 from tests.visiting import link_in, visiting
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 @pytest.fixture
@@ -107,31 +101,29 @@ async def test_what_cannot_be_subscribed_to_is_refused(session: Session, era: st
         await subscribe(session.client, LIST_URI)
 
 
-def test_a_client_that_never_says_that_it_is_initialized_cannot_subscribe(tmp_path: Path) -> None:
+def test_a_client_that_never_says_that_it_is_initialized_cannot_subscribe(lines: Lines) -> None:
     about = {"protocolVersion": HANDSHAKE_VERSION, "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
-    with speaking({DATA_DIR: str(tmp_path / "data")}, tmp_path) as lines:
-        lines.ask("initialize", about)
-        refused = lines.ask("resources/subscribe", {"uri": LIST_URI})["error"]
-        assert refused["code"] == INVALID_REQUEST
-        assert "notifications/initialized" in refused["message"]
-        assert lines.ask("resources/unsubscribe", {"uri": LIST_URI})["result"] == {}
-        assert lines.ask("resources/list")["result"]["resources"]
-        for _ in range(3):
-            lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        assert lines.ask("resources/subscribe", {"uri": LIST_URI})["result"] == {}
-        again = lines.ask("initialize", about)["error"]
-        assert (again["code"], again["message"]) == (INVALID_REQUEST, "This session is initialized already.")
-        assert lines.end() == 0
+    lines.ask("initialize", about)
+    refused = lines.ask("resources/subscribe", {"uri": LIST_URI})["error"]
+    assert refused["code"] == INVALID_REQUEST
+    assert "notifications/initialized" in refused["message"]
+    assert lines.ask("resources/unsubscribe", {"uri": LIST_URI})["result"] == {}
+    assert lines.ask("resources/list")["result"]["resources"]
+    for _ in range(3):
+        lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert lines.ask("resources/subscribe", {"uri": LIST_URI})["result"] == {}
+    again = lines.ask("initialize", about)["error"]
+    assert (again["code"], again["message"]) == (INVALID_REQUEST, "This session is initialized already.")
+    assert lines.end() == 0
 
 
 @pytest.mark.parametrize("first", ["a request", "nothing"])
-def test_that_a_session_is_initialized_means_nothing_where_there_is_none(first: str, tmp_path: Path) -> None:
-    with speaking({DATA_DIR: str(tmp_path / "data")}, tmp_path) as lines:
-        if first == "a request":
-            lines.ask("tools/list", modern())
-        lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-        assert lines.ask("prompts/list", modern())["result"]["prompts"][0]["name"] == CONNECT
-        assert lines.end() == 0
+def test_that_a_session_is_initialized_means_nothing_where_there_is_none(first: str, lines: Lines) -> None:
+    if first == "a request":
+        lines.ask("tools/list", modern())
+    lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+    assert lines.ask("prompts/list", modern())["result"]["prompts"][0]["name"] == CONNECT
+    assert lines.end() == 0
 
 
 # ---- streams of 2026-07-28 -----------------------------------------------------------------------------------------
@@ -193,9 +185,8 @@ def capabilities(lines: Lines, era: str) -> dict[str, dict[str, bool]]:
     return discovered
 
 
-def test_a_client_of_stdio_is_promised_changes_of_resources_and_of_nothing_else(era: str, tmp_path: Path) -> None:
-    with speaking({DATA_DIR: str(tmp_path / "data")}, tmp_path) as lines:
-        said = capabilities(lines, era)
+def test_a_client_of_stdio_is_promised_changes_of_resources_and_of_nothing_else(era: str, lines: Lines) -> None:
+    said = capabilities(lines, era)
     assert said["resources"] == {"subscribe": True, "listChanged": True}
     assert said["tools"] == said["prompts"] == {"listChanged": False}
     assert said["completions"] == {}

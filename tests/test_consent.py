@@ -21,12 +21,6 @@ pytestmark = pytest.mark.anyio
 KEPT = "Media already imported and the files in the storage stay."
 
 
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 # ---- a client that can ask ---------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +11,7 @@ from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitResult, Inp
 from tests.answering import Answering, Turns
 from tests.consents import LIVE, ONE, TOOL, YES, Counter
 from tests.materials import Json, arguments
-from tests.sessions import DATA_DIR, ERAS, Lines, modern, speaking
+from tests.sessions import ERAS, Lines, modern
 from tests.tool_calls import data_of, error_of
 
 # ---- the rounds of 2026-07-28 ------------------------------------------------------------------------------------
@@ -93,18 +91,6 @@ FORMS: tuple[Json, ...] = (
 VERSIONS = ("2025-06-18", "2025-11-25")
 
 
-@pytest.fixture
-def lines(tmp_path: Path) -> Generator[Lines]:
-    with speaking({DATA_DIR: str(tmp_path / "data")}, tmp_path) as lines:
-        yield lines
-
-
-def _handshake(lines: Lines, version: str, capabilities: Json) -> None:
-    about = {"name": "lines", "version": "1"}
-    lines.ask("initialize", {"protocolVersion": version, "capabilities": capabilities, "clientInfo": about})
-    lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-
-
 def _declaring(capabilities: Json, params: Json) -> Json:
     """The params of a request of 2026-07-28 whose client can do this."""
     given = modern(params)
@@ -122,7 +108,7 @@ def _made(lines: Lines, era: str, capabilities: Json) -> Json:
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("declared", FORMS)
 def test_a_session_that_declares_forms_is_asked_over_it(version: str, declared: Json, lines: Lines) -> None:
-    _handshake(lines, version, declared)
+    lines.initialize(version, **declared)
     one = _made(lines, ERAS[0], declared)
     wanted = lines.request("tools/call", {"name": TOOL, "arguments": one})
     asked = lines.receive()
@@ -147,7 +133,7 @@ def test_a_session_that_declares_forms_is_asked_over_it(version: str, declared: 
     ],
 )
 def test_an_answer_of_a_session_that_is_none_deletes_nothing(version: str, answer: Json, lines: Lines) -> None:
-    _handshake(lines, version, FORMS[0])
+    lines.initialize(version, **FORMS[0])
     one = _made(lines, ERAS[0], FORMS[0])
     wanted = lines.request("tools/call", {"name": TOOL, "arguments": one})
     lines.send({"jsonrpc": "2.0", "id": lines.receive()["id"], **answer})
@@ -160,7 +146,7 @@ def test_an_answer_of_a_session_that_is_none_deletes_nothing(version: str, answe
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("declared", [NONE, URL_ONLY])
 def test_a_session_without_forms_needs_the_name(version: str, declared: Json, lines: Lines) -> None:
-    _handshake(lines, version, declared)
+    lines.initialize(version, **declared)
     one = _made(lines, ERAS[0], declared)
     assert "confirmation_needed" in lines.call(TOOL, **one)["content"][0]["text"]
     assert lines.call(TOOL, **one, confirm_name="Archive")["structuredContent"]["deleted"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
+from collections.abc import AsyncGenerator
 
 import anyio
 import pytest
@@ -16,7 +15,7 @@ from tests.answering import TYPED
 from tests.credentials.errands import FakeErrand
 from tests.materials import CONNECTOR, Json
 from tests.offices import ACCEPTED, KNOWN, TOOL, Office, accepting, opened_office, sending, sent
-from tests.sessions import DATA_DIR, ERAS, Lines, modern, speaking
+from tests.sessions import ERAS, Lines, modern
 from tests.tool_calls import data_of, error_of
 from tests.visiting import link_in, visiting
 
@@ -27,12 +26,6 @@ pytestmark = pytest.mark.anyio
 async def office() -> AsyncGenerator[Office]:
     async with opened_office() as office:
         yield office
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
 
 
 # ---- both eras ---------------------------------------------------------------------------------------------------
@@ -162,20 +155,6 @@ URL: Json = {"url": {}}
 FORM: tuple[Json, ...] = ({}, {"form": {}})
 
 
-@pytest.fixture
-def lines(tmp_path: Path) -> Generator[Lines]:
-    with speaking({DATA_DIR: str(tmp_path / "data")}, tmp_path) as lines:
-        yield lines
-
-
-def handshake(lines: Lines, version: str, declared: Json) -> None:
-    about = {"name": "lines", "version": "1"}
-    capabilities = {"elicitation": declared}
-    answer = lines.ask("initialize", {"protocolVersion": version, "capabilities": capabilities, "clientInfo": about})
-    assert answer["result"]["protocolVersion"] == version
-    lines.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
-
-
 def told(answer: Json) -> str:
     """The link in a tool's error; nothing else came before it."""
     assert answer["result"]["isError"]
@@ -186,7 +165,7 @@ def told(answer: Json) -> str:
     ("version", "declared"), [("2025-06-18", URL), ("2025-06-18", {}), *(("2025-11-25", each) for each in FORM)]
 )
 def test_a_form_is_never_shown_and_an_old_client_has_the_link_told(version: str, declared: Json, lines: Lines) -> None:
-    handshake(lines, version, declared)
+    assert lines.initialize(version, elicitation=declared)["protocolVersion"] == version
     assert told(lines.ask("tools/call", {"name": TOOL, "arguments": KNOWN}))
     lines.end()
     assert b"elicitation/create" not in lines.heard
@@ -208,7 +187,7 @@ def test_a_client_of_2026_07_28_that_declares_forms_only_has_the_link_told(decla
     ],
 )
 def test_an_answer_that_is_none_has_the_link_told(answer: Json, lines: Lines) -> None:
-    handshake(lines, "2025-11-25", URL)
+    lines.initialize("2025-11-25", elicitation=URL)
     wanted = lines.request("tools/call", {"name": TOOL, "arguments": KNOWN})
     asked = lines.receive()
     assert (asked["method"], asked["params"]["mode"]) == ("elicitation/create", "url")

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_server.file_pages import Collector, Columns, Position, Sort, cloud_file, extension_of
+from mcp_server.fields import Sort
+from mcp_server.file_pages import Collector, Columns, Position, cloud_file, extension_of
 from mcp_server.resources import CloudFile
 
 TIMES = [f"2026-04-0{day}T12:00:00Z" for day in range(1, 5)]

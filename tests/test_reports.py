@@ -21,9 +21,9 @@ from mcp_types import CallToolRequestParams
 from mcp_server import progress, reports
 from mcp_server.reports import INTERVAL_SECONDS, Report, reported
 from tests.client.listing import CONNECTOR_ID
-from tests.http_server.serving import client_of, serving
+from tests.http_server.serving import serving
 from tests.sessions import ERAS, Lines, connected, modern, speaking
-from tests.slow_listings import SlowApi, slow_api
+from tests.slow_listings import SlowApi, client_over_http, slow_api
 
 pytestmark = pytest.mark.anyio
 GUARD_SECONDS = 60
@@ -173,11 +173,8 @@ async def test_over_stdio(era: str) -> None:
     ],
 )
 async def test_over_http(flags: tuple[str, ...], era: str, tmp_path: Path) -> None:
-    async with slow_api() as api:
-        with serving(tmp_path, *flags, settings=api.settings) as served:
-            async with client_of(served, era) as client:
-                await _heard(client, api)
-    await checkpoint()
+    async with client_over_http(tmp_path, flags, era) as (client, api):
+        await _heard(client, api)
 
 
 async def test_an_answer_that_is_json_alone_has_no_progress_and_is_right(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -17,30 +17,12 @@ from mcp_types import INVALID_PARAMS
 from mcp_server import __version__, transports
 from mcp_server.operations import OPERATIONS
 from tests.materials import ARGUMENTS
-from tests.sessions import DATA_DIR, ERAS, Json, Lines, connected, modern, speaking
+from tests.sessions import DATA_DIR, Json, Lines, connected, modern, speaking
 
 TOOL_SCHEMAS = Path(__file__).parents[1] / "tool_schemas"
 NAMES = [operation.name for operation in OPERATIONS]
 BOUND_SECONDS = 60
 VERSIONS = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
-
-
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> dict[str, str]:
-    """The settings of a server with the embedded API in a new folder."""
-    return {DATA_DIR: str(tmp_path / "data")}
-
-
-@pytest.fixture
-def lines(embedded: dict[str, str], tmp_path: Path) -> Generator[Lines]:
-    with speaking(embedded, tmp_path) as lines:
-        yield lines
 
 
 def serves(lines: Lines) -> bool:

@@ -13,12 +13,6 @@ from tests.emulators.chromium import chromium
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One event loop for one browser for all tests of a module."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def browser(anyio_backend: str) -> AsyncGenerator[Browser]:
     async with chromium() as browser:
         yield browser

@@ -24,18 +24,6 @@ WITH_APP = {"list_connectors", "browse_connector_files"}
 KEYS = ("incoming/2026/interview.mp4", "incoming/2026/interview.srt", "poster.jpg", "<b>bold</b>.mov")
 
 
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture
-def embedded(tmp_path: Path) -> dict[str, str]:
-    """The settings of a server with the embedded API in a new folder."""
-    return {DATA_DIR: str(tmp_path / "data")}
-
-
 async def read_from(client: Client) -> TextResourceContents:
     (contents,) = (await client.read_resource(URI)).contents
     assert isinstance(contents, TextResourceContents)

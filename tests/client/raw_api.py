@@ -9,6 +9,7 @@ import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 import anyio
 import anyio.abc
@@ -115,15 +116,28 @@ class RawApi:
             await peer.send(http())
 
 
+ApiT = TypeVar("ApiT", bound=RawApi)
+
+
 @asynccontextmanager
-async def listening(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncGenerator[RawApi]:
-    """The server on a free port of the loopback interface, until the end of the block."""
+async def answering(
+    make: Callable[[str], ApiT], tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncGenerator[ApiT]:
+    """An API made from its URL, on a free port of the loopback interface, until the end of the block."""
     tcp = await anyio.create_tcp_listener(local_host="127.0.0.1")
     port = tcp.extra_attributes[anyio.abc.SocketAttribute.local_port]()
     listener = TLSListener(tcp, tls, standard_compatible=False) if tls else tcp
-    api = RawApi(f"{'https' if tls else 'http'}://{host}:{port}")
+    api = make(f"{'https' if tls else 'http'}://{host}:{port}")
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, api.serve)
+        yield api
+        tasks.cancel_scope.cancel()
+    await anyio.lowlevel.checkpoint()
+
+
+@asynccontextmanager
+async def listening(tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncGenerator[RawApi]:
+    """The server for so long as a test may take."""
+    async with answering(RawApi, tls, host) as api:
         with anyio.fail_after(GUARD_SECONDS):
             yield api
-        tasks.cancel_scope.cancel()

@@ -198,12 +198,6 @@ async def test_a_launcher_that_fails_is_a_line_in_the_log_without_the_link(
 # ---- a server that opens it --------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
 @pytest.fixture
 def opening(tmp_path: Path, chosen: Browser, s3_emulator: S3Emulator) -> Mapping[str, str]:
     """The settings of a server that opens the browser of a person who sends the right credentials."""

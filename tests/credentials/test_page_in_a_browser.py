@@ -33,12 +33,6 @@ SEND = "form button:not(.second)"
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    """One event loop for one browser for all tests here."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def browser(anyio_backend: str) -> AsyncGenerator[Browser]:
     async with chromium() as browser:
         yield browser

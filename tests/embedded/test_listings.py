@@ -22,6 +22,7 @@ from tests.emulators.http_server import Asked, Reply, serving
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("database_flags", ["sqlite"], indirect=True)]
 
 KEYS = [f"clips/{number:02}.{'mp4' if number % 2 else 'mov'}" for number in range(7)]
+SIXTY = [f"clips/{number:02}.mp4" for number in range(60)]
 DENIED = Reply(403, b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")
 PAGE = 3
 MAX_PAGES = 50
@@ -33,12 +34,12 @@ def contents(number: int, key: str) -> str:
 
 
 class Bucket:
-    """Lists seven clips, three a page; `fails_after` so many pages it refuses."""
+    """Lists these keys, or seven clips, three a page; `fails_after` so many pages it refuses."""
 
-    def __init__(self, keys: list[str] | None = None) -> None:
+    def __init__(self, keys: list[str] | None = None, fails_after: int = MAX_PAGES) -> None:
         self.keys = KEYS if keys is None else keys
         self.asked = 0
-        self.fails_after = MAX_PAGES
+        self.fails_after = fails_after
 
     def __call__(self, asked: Asked) -> Reply:
         query = {name: values[0] for name, values in parse_qs(urlsplit(asked.target).query).items()}
@@ -233,9 +234,7 @@ async def test_a_storage_that_refuses_at_once_is_an_error(browser: Browser, buck
 async def test_a_storage_that_refuses_later_leaves_the_array_without_its_end(
     settings_with: Callable[..., Settings],
 ) -> None:
-    bucket = Bucket([f"clips/{number:02}.mp4" for number in range(60)])
-    bucket.fails_after = 10
-    async with browsing(settings_with, bucket) as browser:
+    async with browsing(settings_with, Bucket(SIXTY, fails_after=10)) as browser:
         answer = await browser.page()
     assert answer.content.startswith(b'[{"path":"clips/00.mp4"')
     with pytest.raises(json.JSONDecodeError):
@@ -245,9 +244,7 @@ async def test_a_storage_that_refuses_later_leaves_the_array_without_its_end(
 async def test_a_page_that_is_full_is_shown_without_totals_when_counting_fails(
     settings_with: Callable[..., Settings],
 ) -> None:
-    bucket = Bucket([f"clips/{number:02}.mp4" for number in range(60)])
-    bucket.fails_after = 5
-    async with browsing(settings_with, bucket) as browser:
+    async with browsing(settings_with, Bucket(SIXTY, fails_after=5)) as browser:
         answer = await browser.page(limit=2)
     assert paths(answer) == ["clips/00.mp4", "clips/01.mp4"]
     assert answer.headers[NEXT_CURSOR_HEADER]

@@ -19,11 +19,6 @@ ANSWER: dict[str, Any] = {"total": 2, "rows": [{"id": "x", "name": "A b.c"}, {"i
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def world(
     anyio_backend: str, s3_emulator: S3Emulator, gcs_emulator: GcsEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncGenerator[World]:

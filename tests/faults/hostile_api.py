@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TypeVar
-
-import anyio
-import anyio.abc
 
 from tests.client.raw_api import Peer, RawApi, http
 
@@ -115,17 +110,3 @@ class HostileApi(RawApi):
 
     def _redirect(self, status: int) -> Act:
         return partial(_answer, http(b"", f"Location: {self.elsewhere}/connectors", status=f"{status} Elsewhere"))
-
-
-ApiT = TypeVar("ApiT", bound=RawApi)
-
-
-@asynccontextmanager
-async def listening(make: Callable[[str], ApiT]) -> AsyncGenerator[ApiT]:
-    """On a free port of the loopback interface, for as long as the block takes."""
-    tcp = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    api = make(f"http://127.0.0.1:{tcp.extra_attributes[anyio.abc.SocketAttribute.local_port]()}")
-    async with tcp, anyio.create_task_group() as tasks:
-        tasks.start_soon(tcp.serve, api.serve)
-        yield api
-        tasks.cancel_scope.cancel()

@@ -25,11 +25,6 @@ BOUNDS = {"VIDEOVECTOR_TIMEOUT": str(int(TIMEOUT * 1000)), "VIDEOVECTOR_MAX_RETR
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("killed")
 

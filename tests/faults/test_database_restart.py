@@ -35,11 +35,6 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def cluster() -> Iterator[Postgresql]:
     with Postgresql.running() as cluster:
         yield cluster

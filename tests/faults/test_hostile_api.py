@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Collection, Iterator
 import anyio
 import pytest
 
-from tests.client.raw_api import RawApi
+from tests.client.raw_api import RawApi, answering
 from tests.faults.calls import Caller, Told, calling
-from tests.faults.hostile_api import BREAKS, FLOODS, SHAPES, SILENCES, HostileApi, listening
+from tests.faults.hostile_api import BREAKS, FLOODS, SHAPES, SILENCES, HostileApi
 from tests.faults.vitals import idle, open_sockets, ready, resident_mib
 from tests.http_server.serving import Served, serving, unknown_key
 from tests.materials import ARGUMENTS, AWS_SECRET, CONNECTOR
@@ -23,19 +23,14 @@ TOGETHER = 4
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def elsewhere() -> AsyncIterator[RawApi]:
-    async with listening(RawApi) as api:
+    async with answering(RawApi) as api:
         yield api
 
 
 @pytest.fixture(scope="module")
 async def api(elsewhere: RawApi) -> AsyncIterator[HostileApi]:
-    async with listening(HostileApi) as api:
+    async with answering(HostileApi) as api:
         api.elsewhere = elsewhere.url
         yield api
 

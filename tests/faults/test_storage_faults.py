@@ -11,11 +11,10 @@ import anyio
 import httpx
 import pytest
 
-from tests.client.raw_api import Peer, RawApi, http
+from tests.client.raw_api import Peer, RawApi, answering, http
 from tests.embedded.bodies import s3_body
 from tests.faults.api_process import api_process, new_key
 from tests.faults.calls import Caller, Json, calling, message
-from tests.faults.hostile_api import listening
 from tests.faults.vitals import calls_in_flight, idle, resident_mib
 from tests.http_server.serving import Served, serving
 from tests.sessions import ERAS, modern
@@ -71,13 +70,8 @@ class Storage(RawApi):
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def storage() -> AsyncIterator[Storage]:
-    async with listening(Storage) as storage:
+    async with answering(Storage) as storage:
         yield storage
 
 

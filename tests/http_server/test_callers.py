@@ -15,7 +15,7 @@ from mcp import Client
 from mcp_types import CallToolResult
 
 from mcp_server.operations import OPERATIONS
-from tests.api_keys import new_key
+from tests.api_keys import keys_of_two
 from tests.embedded.bodies import s3_body
 from tests.http_server.serving import Served, client_of, serving, session_of, unknown_key
 from tests.sessions import ERAS, text_of
@@ -27,11 +27,6 @@ NAMES = [operation.name for operation in OPERATIONS]
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("callers")
 
@@ -39,11 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keys(folder: Path) -> dict[str, str]:
     """Of two tenants with all rights, and of readers of the first."""
-    return {
-        "one": new_key(folder / "data", "one", "--tenant", "one", "--scope", "admin"),
-        "two": new_key(folder / "data", "two", "--tenant", "two", "--scope", "admin"),
-        "reader": new_key(folder / "data", "reader", "--tenant", "one", "--scope", "read"),
-    }
+    return keys_of_two(folder / "data", reader="read")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from mcp_types import INVALID_REQUEST, METHOD_NOT_FOUND
 from mcp_server.changes import LIST_URI, ONE_URI
 from mcp_server.http_server.drain import Drain
 from mcp_server.prompts import DIAGNOSE
-from tests.api_keys import new_key
+from tests.api_keys import keys_of_two
 from tests.http_server.serving import Served, serving, session_of
 from tests.listening import LISTS, Ear, created, deleted, listening, subscribe
 from tests.sessions import ERAS, Session
@@ -36,11 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def keys(folder: Path) -> Mapping[str, str]:
     """Of two tenants with all rights, and of one who may read nothing."""
-    return {
-        "one": new_key(folder / "data", "one", "--tenant", "one", "--scope", "admin"),
-        "two": new_key(folder / "data", "two", "--tenant", "two", "--scope", "admin"),
-        "writer": new_key(folder / "data", "writer", "--tenant", "one", "--scope", "write"),
-    }
+    return keys_of_two(folder / "data", writer="write")
 
 
 @pytest.fixture(scope="module", params=list(KEPT))

@@ -26,11 +26,6 @@ OWN_KEY = unknown_key()
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 def provider() -> Generator[OpenIdProvider]:
     with openid_provider().running() as provider:
         yield provider

@@ -27,11 +27,6 @@ WAYS = {
 PAIRS = [(way, era) for way, (_, eras) in WAYS.items() for era in eras]
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="module", params=WAYS)
 def way(request: pytest.FixtureRequest) -> str:
     name: str = request.param

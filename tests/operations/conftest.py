@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator
 from tests.emulators.s3 import S3Emulator
-from tests.sessions import DATA_DIR, ERAS, Json, Session, connected
+from tests.sessions import DATA_DIR, Json, Session, connected
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,6 @@ class Desk:
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module", params=ERAS)
-def era(request: pytest.FixtureRequest) -> str:
-    name: str = request.param
-    return name
-
-
-@pytest.fixture(scope="module")
 def clouds(gcs_emulator: GcsEmulator, s3_emulator: S3Emulator, azure_emulator: AzureEmulator) -> dict[str, Emulator]:
     """The emulators of all providers."""
     return dict(zip(PROVIDERS, (gcs_emulator, s3_emulator, azure_emulator), strict=True))
@@ -60,15 +48,9 @@ def settings_of(clouds: Mapping[str, Emulator]) -> dict[str, str]:
 
 
 @pytest.fixture
-def data_dir(tmp_path: Path) -> dict[str, str]:
-    """The setting of a data folder that is new."""
-    return {DATA_DIR: str(tmp_path / "data")}
-
-
-@pytest.fixture
-def settings(emulator: Emulator, data_dir: Mapping[str, str]) -> dict[str, str]:
+def settings(emulator: Emulator, embedded: Mapping[str, str]) -> dict[str, str]:
     """Those of a server of one story alone, which is to use the provider's emulator."""
-    return {**emulator.settings, **data_dir}
+    return {**emulator.settings, **embedded}
 
 
 @pytest.fixture(scope="module")

@@ -26,16 +26,16 @@ async def test_it_shows_the_status_and_last_test_and_never_a_credential(desk: De
 WRONG_IDS = ("..", "conn_1/test", "conn_1?x", "conn_1%2e", "a" * 65, "conn 1", "", None, 7, ["conn_1"])
 
 
-async def test_an_id_that_is_none_is_refused_before_anything_is_asked(era: str, data_dir: dict[str, str]) -> None:
-    async with connected(era, data_dir) as session:
+async def test_an_id_that_is_none_is_refused_before_anything_is_asked(era: str, embedded: dict[str, str]) -> None:
+    async with connected(era, embedded) as session:
         for wrong in WRONG_IDS:
             text = await session.refused("get_connector", connector_id=wrong)
             assert "connector_id: " in text
             assert "code: validation_error" in text
 
 
-async def test_an_unknown_id_is_not_found_and_the_next_step_is_the_list(era: str, data_dir: dict[str, str]) -> None:
-    async with connected(era, data_dir) as session:
+async def test_an_unknown_id_is_not_found_and_the_next_step_is_the_list(era: str, embedded: dict[str, str]) -> None:
+    async with connected(era, embedded) as session:
         text = await session.refused("get_connector", connector_id="conn_0123456789")
         assert "code: connector_not_found" in text
         assert "request_id: req_" in text

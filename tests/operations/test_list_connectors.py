@@ -18,9 +18,9 @@ async def counted(session: Session) -> tuple[int, dict[str, int]]:
 
 
 async def test_one_server_lists_the_connectors_of_all_providers_oldest_first_and_counts_them(
-    era: str, clouds: dict[str, Emulator], data_dir: dict[str, str]
+    era: str, clouds: dict[str, Emulator], embedded: dict[str, str]
 ) -> None:
-    settings = settings_of(clouds) | data_dir
+    settings = settings_of(clouds) | embedded
     async with connected(era, settings) as session:
         assert await counted(session) == (0, {"gcs": 0, "s3": 0, "azure": 0})
         made: list[str] = []
@@ -37,6 +37,6 @@ async def test_one_server_lists_the_connectors_of_all_providers_oldest_first_and
         assert await counted(later) == (4, {"gcs": 1, "s3": 2, "azure": 1})
 
 
-async def test_it_takes_no_arguments(era: str, data_dir: dict[str, str]) -> None:
-    async with connected(era, data_dir) as session:
+async def test_it_takes_no_arguments(era: str, embedded: dict[str, str]) -> None:
+    async with connected(era, embedded) as session:
         assert "provider: is not an argument; allowed: none" in await session.refused("list_connectors", provider="s3")

@@ -143,13 +143,13 @@ TOLD: Mapping[str, tuple[Reply, str]] = {
 
 
 async def test_what_no_emulator_says_is_told_as_well(
-    era: str, clouds: dict[str, Emulator], data_dir: dict[str, str]
+    era: str, clouds: dict[str, Emulator], embedded: dict[str, str]
 ) -> None:
     def respond(asked: Asked) -> Reply:
         return next(reply for bucket, (reply, _) in TOLD.items() if bucket in asked.target)
 
     with serving(respond) as cloud:
-        settings = settings_of(clouds) | dict.fromkeys(ENDPOINTS, cloud.url) | data_dir
+        settings = settings_of(clouds) | dict.fromkeys(ENDPOINTS, cloud.url) | embedded
         async with connected(era, settings) as session:
             for bucket, (_, told) in TOLD.items():
                 provider = bucket.partition("-")[0]
@@ -158,23 +158,23 @@ async def test_what_no_emulator_says_is_told_as_well(
 
 
 async def test_a_host_that_is_not_reachable_is_named_and_does_not_hold_anyone_up(
-    era: str, clouds: dict[str, Emulator], data_dir: dict[str, str]
+    era: str, clouds: dict[str, Emulator], embedded: dict[str, str]
 ) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    async with connected(era, settings_of(clouds) | dict.fromkeys(ENDPOINTS, nobody) | data_dir) as session:
+    async with connected(era, settings_of(clouds) | dict.fromkeys(ENDPOINTS, nobody) | embedded) as session:
         for provider, cloud in clouds.items():
             told = ('"127.0.0.1" is not reachable', "Check the network")
             await fails(Desk(session, provider, cloud), cloud.arguments(), *told)
 
 
 async def test_a_token_endpoint_that_answers_nonsense_is_not_taken_for_a_wrong_secret(
-    era: str, gcs_emulator: GcsEmulator, data_dir: dict[str, str]
+    era: str, gcs_emulator: GcsEmulator, embedded: dict[str, str]
 ) -> None:
     def respond(_: Asked) -> Reply:
         return Reply(200, json.dumps({"welcome": "to this hotel's network"}).encode())
 
     with serving(respond) as portal:
         settings: dict[str, Any] = {**gcs_emulator.settings, "VIDEOVECTOR_GCS_TOKEN_URI": f"{portal.url}/token"}
-        async with connected(era, {**settings, **data_dir}) as session:
+        async with connected(era, {**settings, **embedded}) as session:
             desk = Desk(session, "gcs", gcs_emulator)
             await fails(desk, gcs_emulator.arguments(), '"127.0.0.1" gave an answer that is not a token')

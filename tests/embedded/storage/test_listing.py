@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_server.embedded.storage import Limits, Query, Storage, Storages, page, walk
-from mcp_server.file_pages import Collector, Position, Sort
+from mcp_server.fields import Sort
+from mcp_server.file_pages import Collector, Position
 from tests.embedded.storage.clouds import QUICK, settings_at, some_account
 from tests.emulators.s3_listing import Bucket, serving
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 import anyio
 import pytest
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from mcp_server import progress
 from mcp_server.embedded.storage import Limits, Query, Storage, StorageFault, page, walk
 from mcp_server.embedded.storage.objects import Page
-from mcp_server.file_pages import Collector, Sort
+from mcp_server.fields import Sort
+from mcp_server.file_pages import Collector, Columns
 from tests.embedded.storage.clouds import QUICK
 from tests.embedded.storage.shelf import Shelf
 from tests.embedded.storage.test_listing import AT_ONCE, ONE_AFTER_ANOTHER, opened, paged, walked
@@ -186,11 +189,12 @@ async def test_folders_are_listed_at_once_unless_they_are_many_and_small() -> No
     assert {"b/", "f/"} < {prefix for prefix, _ in large.listed}
 
 
-class ByUtf16(Shelf):
-    """Lists as a store that compares names by UTF-16; its folders are told when it has shown that."""
+class InOtherOrder(Shelf):
+    """Lists as a store that compares names in another way; its folders are told when it has shown that."""
 
-    def __init__(self, keys: list[str]) -> None:
+    def __init__(self, keys: Iterable[str], order: Callable[[str], Any]) -> None:
         super().__init__(dict.fromkeys(keys, b"content"), page_size=10, starts_anywhere=False)
+        self.order = order
         self.shown = anyio.Event()
 
     async def list_page(
@@ -198,30 +202,36 @@ class ByUtf16(Shelf):
     ) -> Page:
         if delimiter:
             await self.shown.wait()
-        page = await super().list_page(prefix, delimiter=delimiter, start_after=start_after, mark=mark, most=most)
-        names = [name.encode("utf-16-be") for name in self.contents if name.startswith(prefix)]
-        later = [name.decode("utf-16-be") for name in sorted(names)]
-        if not delimiter and later != sorted(later):
-            begin = int(mark or "0")
-            files = later[begin : begin + self.page_size]
-            following = str(begin + self.page_size) if begin + self.page_size < len(later) else ""
-            is_sorted = max(later[:begin], default="") <= min(files) and files == sorted(files)
-            if not is_sorted:
-                self.shown.set()
-            columns = page.files._replace(
-                paths=files,
-                sizes=[7] * len(files),
-                times=["2026-04-01T12:00:00Z"] * len(files),
-                content_types=[None] * len(files),
-            )
-            return Page(columns, [], following, is_sorted)
-        return page
+            return await super().list_page(prefix, delimiter=delimiter, start_after=start_after, mark=mark, most=most)
+        keys = sorted((key for key in self.contents if key.startswith(prefix)), key=self.order)
+        begin = int(mark or "0")
+        end = begin + self.page_size
+        files = keys[begin:end]
+        is_sorted = files == sorted(files) and max(keys[:begin], default="") <= min(files)
+        if not is_sorted:
+            self.shown.set()
+        columns = Columns(files, [7] * len(files), ["2026-04-01T12:00:00Z"] * len(files), [None] * len(files))
+        return Page(columns, [], str(end) if end < len(keys) else "", is_sorted)
 
 
-async def test_a_provider_that_turns_out_to_have_another_order_loses_no_file() -> None:
-    tops = ["a", "b", "\U0001f600", "\U0001f601", "\U0001f602", "\U0001f603", "\uff21", "\uff22"]
-    shelf = ByUtf16([f"{top}/{number:02}" for top in tops for number in range(25)])
-    collector = Collector(0)
+def by_utf16(key: str) -> bytes:
+    return key.encode("utf-16-be")
+
+
+@pytest.mark.parametrize(
+    ("order", "tops"),
+    [
+        (by_utf16, "ab\U0001f600\U0001f601\U0001f602\U0001f603\uff21\uff22"),
+        (str.casefold, "aBcDeFgH"),
+    ],
+    ids=["by UTF-16", "without regard to case"],
+)
+async def test_a_provider_that_turns_out_to_have_another_order_loses_no_file(
+    order: Callable[[str], Any], tops: str
+) -> None:
+    keys = {f"{top}/{number:02}" for top in tops for number in range(25)}
+    collector = Collector(len(keys))
     with anyio.fail_after(20):
-        assert await page(shelf, ALL, collector, wants_totals=True, limits=AT_ONCE)
-    assert collector.totals.files == 200
+        assert await page(InOtherOrder(keys, order), ALL, collector, wants_totals=True, limits=AT_ONCE)
+    assert [file.path for file in collector.page()[0]] == sorted(keys)
+    assert collector.totals.files == len(keys)
