@@ -102,6 +102,7 @@ def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
     from mcp_server.errands import Site
     from mcp_server.intake import Intake
     from mcp_server.reception import Reception
+    from mcp_server.sealed_cursors import CursorSeal
     from mcp_server.tools import Backing
 
     destination = "the Connectors API on this computer, which seals it" if settings.is_embedded else settings.api_url
@@ -109,7 +110,7 @@ def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
     opened = settings.open_browser == "yes"
     changes = Changes()
     return Backing(
-        Site(changes.told_by(ask), settings.secrets, destination),
+        Site(changes.told_by(ask), settings.secrets, destination, CursorSeal(settings.sealing_keys)),
         Intake(book, inline=settings.inline_secrets == "allow", pages=desk is not None),
         Reception(desk, open_browser=opened, withheld=book.environment_variables) if desk else None,
         Authority.of(settings),

@@ -1,6 +1,7 @@
 """Cursors: where the next page of a listing begins, as one opaque text that is bound to its query. No I/O here.
 
-A cursor holds no secret and opens nothing: who changes one is led to another place of the same listing.
+A cursor opens nothing: who changes one is led to another place of the same listing. It holds a path, which anybody can
+read out of it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 VALID_SECONDS = 24 * 60 * 60
 _OTHER = "is of another listing: repeat the call's other arguments as they were, or leave it out to begin anew"
 _STALE = "is more than a day old: leave it out to begin anew"
-_NONE = "must be a next_cursor, as it was given"
+_NONE = "must be a next_cursor, as it was given: leave it out to begin anew"
 
 
 def cursor_of(request: BrowseConnectorFiles, position: Position) -> str:

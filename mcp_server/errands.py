@@ -25,6 +25,7 @@ from mcp_server.operations import GetConnector, TestConnector
 from mcp_server.presentation import new_connector
 from mcp_server.redaction import Scrubber, guarding, secrets_of
 from mcp_server.resources import Connector, Resource, TestResult
+from mcp_server.sealed_cursors import CursorSeal
 
 ResourceT = TypeVar("ResourceT", bound=Resource)
 logger = logging.getLogger(__name__)
@@ -69,11 +70,15 @@ _PROVIDERS: Mapping[str, str] = {"gcs": "Google Cloud Storage", "s3": "Amazon S3
 
 @dataclass(frozen=True)
 class Site:
-    """Who answers an errand's calls, what of ours no text may show, and what the person is told of where secrets go."""
+    """Who answers an errand's calls, what of ours no text may show, and what the person is told of where secrets go.
+
+    The seal is for cursors that must not be read.
+    """
 
     ask: Ask
     own_secrets: Mapping[str, str] = field(repr=False)
     destination: str
+    cursor_seal: CursorSeal = field(default_factory=CursorSeal, repr=False)
 
     @cached_property
     def scrubber(self) -> Scrubber:

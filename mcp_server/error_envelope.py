@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 from mcp_server.errors import ApiRefused, ConnectorError, InvalidArguments, Violation, listed
 
+TOO_MANY = 429
 HINTS: Mapping[int, str] = {
     401: "Check the API key: the one in VIDEOVECTOR_API_KEY, or the one that your client sends.",
     403: "The API key lacks the scope for this operation: use a key with it.",
     404: "List the connectors for the ids that exist.",
     413: "Send less.",
     422: "Correct the arguments and call again.",
-    429: "Wait, then call again.",
+    TOO_MANY: "Wait, then call again.",
 }
 _SERVER_HINT = "Call again later."
 _CLIENT_HINT = "Correct the call; list_connectors tells what exists."
@@ -26,9 +28,16 @@ def as_it_is(value: object) -> object:
 
 
 def decode_error(
-    status: int, body: bytes, request_id: str = "", scrub: Callable[[object], object] = as_it_is
+    status: int,
+    body: bytes,
+    request_id: str = "",
+    scrub: Callable[[object], object] = as_it_is,
+    retry_after: str = "",
 ) -> ApiRefused:
-    """The error in an HTTP response: the API's envelope, FastAPI's `detail`, or none of them."""
+    """The error in an HTTP response: the API's envelope, FastAPI's `detail`, or none of them.
+
+    Of Retry-After only seconds are told.
+    """
     envelope = _mapping(scrub(_loaded(body)))
     error, detail = _mapping(envelope.get("error")), envelope.get("detail")
     details = _mapping(error.get("details"))
@@ -37,12 +46,18 @@ def decode_error(
         status,
         _text(error.get("code")) or _text(error.get("error_code")) or f"http_{status}",
         _refusal(status, _text(error.get("message")) or _text(detail), violations),
-        hint=_text(details.get("hint")) or HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT),
+        hint=_text(details.get("hint")) or _hint(status, retry_after),
         request_id=_text(error.get("request_id")) or _text(scrub(request_id)),
         violations=violations,
     )
     refused.retryable = details["retryable"] is True if "retryable" in details else refused.retryable
     return refused
+
+
+def _hint(status: int, retry_after: str) -> str:
+    if status == TOO_MANY and re.fullmatch("[0-9]{1,5}", retry_after):
+        return f"Wait {int(retry_after)} s, then call again."
+    return HINTS.get(status, _SERVER_HINT if status >= 500 else _CLIENT_HINT)
 
 
 def _refusal(status: int, message: str, violations: tuple[Violation, ...]) -> str:

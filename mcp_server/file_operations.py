@@ -19,7 +19,7 @@ class BrowseAllFiles(Request):
     prefix: Prefix = Field(default="", description="e.g. incoming/2026/")
     pattern: Pattern = Field(
         default="*",
-        description="Glob: * ? ** [...] {a,b}; of the name, or with / of the path below prefix",
+        description="Glob, case counts: * ? ** [...] {a,b}; of the name, or with / of the path below prefix",
     )
     recursive: Flag = Field(default=True, description="false: not in subfolders")
 

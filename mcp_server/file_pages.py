@@ -5,26 +5,17 @@ Files come as columns, and what is counted is counted by the columns: an object 
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Sequence
 from operator import itemgetter
-from posixpath import splitext
 from typing import Any, NamedTuple
 
 from mcp_server.fields import Sort
+from mcp_server.file_kinds import Kinds, extension_of, name_of
 from mcp_server.resources import CloudFile, Totals
 
 Position = tuple[int | str, str]
 """Of a file in an order: ("", path), (size, path) or (time, path)."""
 
-KINDS_SHOWN = 10
-OTHER = "other"
-_KINDS_HELD = 10_000
-_LONGEST_KIND = 32
-
-# In lines of paths; the dots that begin a name begin no extension. That it begins with a character makes it fast.
-_EXTENSIONS = re.compile(r"\.(?<=[^./\n].)\.*([^./\n]*)/*$", re.MULTILINE)
 _VALUE, _PATH = itemgetter(0), itemgetter(1)
 
 # The value that the order looks at first, then a file's path, size, time and content type.
@@ -38,17 +29,6 @@ class Columns(NamedTuple):
     sizes: Sequence[int]
     times: Sequence[str]
     content_types: Sequence[str | None]
-
-
-def name_of(path: str) -> str:
-    """The last segment; a slash at the path's end is not one."""
-    return path.rstrip("/").rpartition("/")[2]
-
-
-def extension_of(path: str) -> str:
-    """Of the name, lower case with its dot; empty where there is none."""
-    extension = splitext(name_of(path))[1].lower()
-    return "" if extension == "." else extension
 
 
 def cloud_file(path: str, size: int, time: str, content_type: str | None) -> CloudFile:
@@ -144,7 +124,7 @@ class _Tally:
     def __init__(self) -> None:
         self._files = 0
         self._bytes = 0
-        self._kinds: Counter[str] = Counter()
+        self._kinds = Kinds()
         self._newest = ""
         self._oldest = ""
 
@@ -155,36 +135,14 @@ class _Tally:
         times = {*files.times}
         self._newest = max(times | {self._newest})
         self._oldest = min(times | {self._oldest or self._newest})
-        self._count_kinds(files.paths)
-
-    def _count_kinds(self, paths: Sequence[str]) -> None:
-        for kind, number in _kinds(paths):
-            self._kinds[kind if len(kind) <= _LONGEST_KIND else OTHER] += number
-        if len(self._kinds) > _KINDS_HELD:
-            # Made-up names: the rarer half is given up, so that later kinds are counted too.
-            kept = Counter(dict(self._kinds.most_common(_KINDS_HELD // 2)))
-            kept[OTHER] += self._files - kept.total()
-            self._kinds = kept
+        self._kinds.add(files.paths)
 
     def totals(self) -> Totals:
-        """The most frequent kinds first, those of one number by name."""
-        ordered = sorted((item for item in self._kinds.items() if item[0] != OTHER), key=lambda item: (-item[1], item))
-        shown = dict(ordered[:KINDS_SHOWN])
-        others = self._files - sum(shown.values())
+        """Of all that was added."""
         return Totals(
             files=self._files,
             bytes=self._bytes,
-            extensions=shown | ({OTHER: others} if others else {}),
+            extensions=self._kinds.most_frequent(),
             newest=self._newest or None,
             oldest=self._oldest or None,
         )
-
-
-def _kinds(paths: Sequence[str]) -> list[tuple[str, int]]:
-    """How many of the paths have each extension."""
-    text = "\n".join(paths)
-    if text.count("\n") >= len(paths):
-        return list(Counter(map(extension_of, paths)).items())
-    found = _EXTENSIONS.findall(text)
-    found += [""] * (len(paths) - len(found))
-    return [(f".{ending}".lower() if ending else "", number) for ending, number in Counter(found).items()]

@@ -13,16 +13,23 @@ from pydantic import Field
 from mcp_server import presentation
 from mcp_server.cursors import cursor_of, position_of
 from mcp_server.file_operations import BrowseConnectorFiles
-from mcp_server.resources import CloudFile, FilePage, Resource, Totals
+from mcp_server.resources import OTHER, CloudFile, FilePage, Resource, Totals
 
 LENGTH_A_FILE = 80
 """Characters of a file on a long page, on average: of 1,000 files with longer paths, fewer are shown."""
+
+_MOST_OCTETS_OF_A_KIND = 12
+"""As it is shown; so that a summary stays small whatever files are called."""
 
 _TYPES = MimeTypes(filenames=())
 """What extensions say, the same on every machine."""
 
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-_NOTHING_MATCHED = "Nothing matched. A prefix is the start of whole keys: no / before it, and one at a folder's end."
+_NOTHING = "Nothing matched."
+_OF_A_PREFIX = "A prefix is the start of whole keys: no / before it, and one at a folder's end."
+_OF_A_PATTERN = "Case counts in a pattern: *.{mp4,MP4}."
+_OF_A_FOLDER = "With recursive=false, files in subfolders are left out."
+_CUT = "A name that was shown without its middle is no prefix: end it before that."
 _COUNT = "Too many to count on the way: summary=true counts them."
 
 
@@ -33,17 +40,8 @@ class ExtensionCount(Resource):
     files: int
 
 
-class FileRow(Resource):
-    """One file; its name is the end of its path."""
-
-    path: str
-    size_bytes: int
-    last_modified: str = Field(description="ISO 8601, UTC")
-    content_type: str | None = Field(default=None, description="If not what the extension says")
-
-
-class FileListing(Resource):
-    """A page of the files that match, and totals of all of them as far as they are known."""
+class ListingFigures(Resource):
+    """Totals of all files that match, as far as they are known, and how the listing goes on."""
 
     total_files: int | None = Field(default=None, description="Of all pages; absent if unknown, as are the others")
     total_bytes: int | None = None
@@ -53,20 +51,47 @@ class FileListing(Resource):
     truncated: bool = Field(description="Whether more files follow")
     next_cursor: str | None = Field(default=None, description="Pass it as cursor for the next page")
     next_step: str | None = None
+
+
+class FileRow(Resource):
+    """One file; its name is the end of its path."""
+
+    path: str
+    size_bytes: int
+    last_modified: str
+    content_type: str | None = None
+
+
+class FoundFiles(ListingFigures):
+    """A page of files, of which each says all."""
+
+    paths: list[str] | None = None
+    files: list[FileRow] | None = None
+
+
+class FileListing(ListingFigures):
+    """A page of files as it is shown: what their paths share stands once, since a model pays for every file."""
+
+    folder: str | None = Field(default=None, description="All paths begin with it, and go on as below")
     paths: list[str] | None = Field(default=None, description="Without details")
-    files: list[FileRow] | None = Field(default=None, description="With details")
+    files: list[str] | None = Field(
+        default=None,
+        description="With details: size_bytes, last_modified (YYYYMMDDhhmmss, UTC) and path, with spaces between; "
+        "behind a tab the content type, if not what the extension says",
+    )
 
 
-def file_listing(request: BrowseConnectorFiles, page: FilePage) -> FileListing:
+def found_files(request: BrowseConnectorFiles, page: FilePage) -> FoundFiles:
     """The page as asked for; where long paths leave room for fewer files, the cursor leads to the next of them."""
     rows: Sequence[FileRow | str] = [_row(file) if request.details else file.path for file in page.files]
-    shown = presentation.fitting(rows, max(presentation.MAX_ROWS_LENGTH, request.limit * LENGTH_A_FILE))
+    longest = max(presentation.MAX_ROWS_LENGTH, request.limit * LENGTH_A_FILE)
+    shown = rows[: len(presentation.fitting(list(map(_written, rows)), longest))]
     cursor = page.next_cursor
     if len(shown) < len(rows):
         cursor = cursor_of(request, position_of(page.files[len(shown) - 1], request.sort))
     known = _known(page.totals) if page.totals else {}
     rows_shown = {} if request.summary else {"files" if request.details else "paths": shown}
-    return FileListing.model_validate(
+    return FoundFiles.model_validate(
         {
             **known,
             "truncated": cursor is not None,
@@ -75,6 +100,13 @@ def file_listing(request: BrowseConnectorFiles, page: FilePage) -> FileListing:
             **rows_shown,
         }
     )
+
+
+def _written(row: FileRow | str) -> str:
+    """A row about as long as it is shown below no folder."""
+    if isinstance(row, str):
+        return row
+    return f"{row.size_bytes} {row.last_modified} {row.path} {row.content_type or ''}"
 
 
 def _row(file: CloudFile) -> FileRow:
@@ -86,22 +118,71 @@ def _known(totals: Totals) -> dict[str, Any]:
     return {
         "total_files": totals.files,
         "total_bytes": totals.bytes,
-        "extensions": [{"extension": each or "none", "files": files} for each, files in totals.extensions.items()]
-        or None,
+        "extensions": [{"extension": each or "none", "files": files} for each, files in _kinds(totals).items()] or None,
         "newest": totals.newest,
         "oldest": totals.oldest,
     }
 
 
+def _kinds(totals: Totals) -> dict[str, int]:
+    """The kinds that are shown, and how many files are of others: a long ending is a name's more than a kind's."""
+    kinds = totals.extensions
+    shown = {kind: kinds[kind] for kind in kinds if kind != OTHER and _octets(kind) <= _MOST_OCTETS_OF_A_KIND}
+    others = sum(kinds.values()) - sum(shown.values())
+    return shown | ({OTHER: others} if others else {})
+
+
+def _octets(kind: str) -> int:
+    return len(presentation.visible_name(kind).encode(errors="surrogatepass"))
+
+
 def _next_step(request: BrowseConnectorFiles, page: FilePage) -> str | None:
-    if not page.files and not request.summary and request.cursor is None:
-        return _NOTHING_MATCHED
+    is_empty = page.totals.files == 0 if page.totals else not (page.files or request.summary)
+    if is_empty and request.cursor is None:
+        return _why_nothing(request)
     return _COUNT if page.totals is None and page.next_cursor and request.cursor is None else None
 
 
+def _why_nothing(request: BrowseConnectorFiles) -> str:
+    """What may be the reason, by what was asked."""
+    is_cut = presentation.is_cut(request.prefix)
+    reasons = {
+        _CUT: is_cut,
+        _OF_A_PREFIX: bool(request.prefix) and not is_cut,
+        _OF_A_PATTERN: request.pattern != "*",
+        _OF_A_FOLDER: not request.recursive,
+    }
+    return " ".join([_NOTHING, *(reason for reason, applies in reasons.items() if applies)])
+
+
+def listing(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The data of found files as a listing has them: the folder that all paths share, and a text a file."""
+    kind = _kind_of_rows(found)
+    if kind is None:
+        return dict(found)
+    rows = cast("list[Any]", found[kind])
+    paths: list[str] = rows if kind == "paths" else [row["path"] for row in rows]
+    folder = _shared_folder(paths)
+    below = [path[len(folder) :] for path in paths]
+    shown = below if kind == "paths" else list(map(_line, rows, below))
+    figures = {name: value for name, value in found.items() if name != kind}
+    return {**figures, **({"folder": folder} if folder else {}), kind: shown}
+
+
+def _line(row: Mapping[str, Any], path: str) -> str:
+    """A path is the last but for a type, which a tab begins: a space before a word costs no token."""
+    kind = f"\t{row['content_type']}" if "content_type" in row else ""
+    return f"{row['size_bytes']} {_digits(row['last_modified'])} {path}{kind}"
+
+
+def _kind_of_rows(data: Mapping[str, Any]) -> str | None:
+    return next((name for name in ("paths", "files") if name in data), None)
+
+
 def text(data: Mapping[str, Any]) -> str:
-    """The same data as text: a line a figure, then a line a file, on which the folder that all share is left out."""
-    figures = {name: value for name, value in data.items() if name not in ("paths", "files", "extensions")}
+    """The same data of a listing as text: a line a figure, then a line a file."""
+    left_out = ("folder", "paths", "files", "extensions")
+    figures = {name: value for name, value in data.items() if name not in left_out}
     kinds = cast("list[dict[str, Any]]", data.get("extensions", []))
     if kinds:
         figures["extensions"] = ", ".join(f"{presentation.word(kind['extension'])} {kind['files']}" for kind in kinds)
@@ -109,32 +190,22 @@ def text(data: Mapping[str, Any]) -> str:
 
 
 def _rows(data: Mapping[str, Any]) -> Iterator[str]:
-    if "files" in data:
-        yield from _table(cast("list[dict[str, Any]]", data["files"]))
-    elif "paths" in data:
-        paths = cast("list[str]", data["paths"])
-        folder = _shared_folder(paths)
-        yield f"paths: {_counted(len(paths), folder)}"
-        yield from (presentation.row_line([path[len(folder) :]]) for path in paths)
-
-
-def _counted(rows: int, folder: str) -> str:
-    return f"{rows} rows, each below {folder}" if folder else f"{rows} rows"
-
-
-def _table(files: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    folder = _shared_folder([file["path"] for file in files])
-    typed = any("content_type" in file for file in files)
-    yield f"files: {_counted(len(files), folder)}"
-    yield "\t".join(["path", "size_bytes", "last_modified (YYYYMMDDhhmmss)", *(["content_type"] if typed else [])])
-    for file in files:
-        cells = [file["path"][len(folder) :], str(file["size_bytes"]), _digits(file["last_modified"])]
-        yield presentation.row_line([*cells, *([file.get("content_type", "")] if typed else [])])
+    kind = _kind_of_rows(data)
+    if kind is None:
+        return
+    rows = cast("list[str]", data[kind])
+    yield f"{kind}: {len(rows)} rows" + (f", each below {data['folder']}" if "folder" in data else "")
+    if kind == "paths":
+        yield from (presentation.row_line([path]) for path in rows)
+    else:
+        typed = any("\t" in row for row in rows)
+        yield "size_bytes last_modified(YYYYMMDDhhmmss) path" + ("\tcontent_type" if typed else "")
+        yield from rows
 
 
 def _digits(time: str) -> str:
-    """The time's digits, which say the same in a third of the tokens; a time of another form as it is."""
-    return re.sub("[-:TZ]", "", time) if _UTC.fullmatch(time) else time
+    """The time's digits, which say the same in a third of the tokens; a time of another form as one word."""
+    return re.sub("[-:TZ]", "", time) if _UTC.fullmatch(time) else presentation.word(time)
 
 
 def _shared_folder(paths: Sequence[str]) -> str:

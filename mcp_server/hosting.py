@@ -40,7 +40,7 @@ from mcp_server.http_server.rate_limits import RateLimits
 from mcp_server.logs import log_to_stderr
 from mcp_server.origins import Origins
 from mcp_server.redaction import Secret, guarding, reveal_text
-from mcp_server.setting_rules import encryption_key_bytes
+from mcp_server.sealed_cursors import CursorSeal
 from mcp_server.settings import Settings
 from mcp_server.telemetry import export_traces
 from mcp_server.tls import tls_context
@@ -57,9 +57,7 @@ _ADMITTED: Mapping[Mode, str] = {
 
 def state_keys(settings: Settings) -> tuple[bytes, ...]:
     """The keys that seal what a client is to send back: the operator's, which any host may have, else new ones."""
-    given = (settings.encryption_key, *settings.encryption_keys)
-    keys = tuple(dict.fromkeys(encryption_key_bytes(key) for key in given if key is not None))
-    return keys or (secrets.token_bytes(STATE_KEY_BYTES),)
+    return settings.sealing_keys or (secrets.token_bytes(STATE_KEY_BYTES),)
 
 
 @asynccontextmanager
@@ -80,6 +78,7 @@ async def open_mcp(settings: Settings, keys: tuple[bytes, ...], drain: Drain) ->
         )
         desk = await stack.enter_async_context(open_desk()) if mode == "none" and settings.workers == 1 else None
         base = bootstrap.backing(settings, client.ask, desk)
+        base = replace(base, site=replace(base.site, cursor_seal=CursorSeal(keys)))
         drain.before(base.changes.end)
         server = transports.build_server(
             partial(_backing_now, _shared(base, settings, mode), client, mode),
@@ -109,7 +108,7 @@ def _backing_now(base: Backing, client: VideoVector, mode: Mode) -> Backing:
     identity = current_identity()
     authority = base.authority.within(identity.scopes)
     if identity.api_key is None:
-        return replace(base, authority=authority)
+        return replace(base, authority=authority, caller=identity.caller)
     site = replace(
         base.site,
         ask=base.changes.told_by(client.acting_for(identity.api_key).ask, identity.caller),

@@ -27,6 +27,8 @@ MAX_BYTES = 32 * 2**20
 
 MAX_BYTES_A_KEY = 64 * 2**20
 MAX_BYTES_IN_ALL = 128 * 2**20
+"""Of those that are kept, and of those that come at this moment half as much."""
+
 LEAST_BYTES = 64 * 1024
 """What the smallest listing counts as, so that there are never very many."""
 
@@ -78,11 +80,12 @@ def _is_elsewhere(part: _Part, after: Position | None, end: Position | None) -> 
 
 
 class Draft:
-    """A listing while it comes. It is given up when it is too large, and when its connector is changed meanwhile."""
+    """A listing while it comes. It is given up when there is no room for it, and when its connector is changed."""
 
-    def __init__(self, query: _Query) -> None:
+    def __init__(self, query: _Query, has_room: Callable[[_Query], bool]) -> None:
         self.query = query
         self.size = 0
+        self._has_room = has_room
         self._files = 0
         self._parts: list[_Part] | None = []
 
@@ -94,12 +97,12 @@ class Draft:
         self._parts.append(part)
         self._files += len(files.paths)
         self.size += len(part.packed) + len(part.first) + len(part.last)
-        if self._files > MAX_FILES or self.size > MAX_BYTES:
+        if self._files > MAX_FILES or self.size > MAX_BYTES or not self._has_room(self.query):
             self.give_up()
 
     def give_up(self) -> None:
         """It will not be kept."""
-        self._parts = None
+        self._parts, self.size = None, 0
 
     def listing(self, totals: Totals) -> KeptListing | None:
         """All that came, None if it was given up."""
@@ -111,6 +114,8 @@ class KeptListings:
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
         self._kept: TTLCache[_Query, KeptListing] = TTLCache(MAX_BYTES_IN_ALL, KEPT_SECONDS, timer, _size)
+        self._sizes: dict[_Query, int] = {}
+        """Of those that are kept, and of some that were: to look one up there would count as a use of it."""
         self._drafts: set[Draft] = set()
 
     def find(self, key: str, request: BrowseConnectorFiles) -> KeptListing | None:
@@ -120,7 +125,7 @@ class KeptListings:
 
     def begin(self, key: str, request: BrowseConnectorFiles) -> Draft:
         """A listing that is about to come; `end` it in any case."""
-        draft = Draft(_query(key, request))
+        draft = Draft(_query(key, request), self._has_room)
         self._drafts.add(draft)
         return draft
 
@@ -132,6 +137,7 @@ class KeptListings:
             self._kept.pop(draft.query, None)
             self._make_room(draft.query.whose, listing.size)
             self._kept[draft.query] = listing
+            self._sizes[draft.query] = listing.size
 
     def forget(self, connector_id: str) -> None:
         """All of a connector, whoever got them: it was changed."""
@@ -141,19 +147,23 @@ class KeptListings:
             if draft.query.connector_id == connector_id:
                 draft.give_up()
 
+    def _has_room(self, query: _Query) -> bool:
+        """Whether what comes at this moment, for this key and for all, is not too much."""
+        of_key = sum(draft.size for draft in self._drafts if draft.query.whose == query.whose)
+        return of_key <= MAX_BYTES_A_KEY // 2 and sum(map(_size, self._drafts)) <= MAX_BYTES_IN_ALL // 2
+
     def _make_room(self, whose: str, size: int) -> None:
         """Lets this key's oldest go until there is room for one more of this size."""
+        self._sizes = {query: self._sizes[query] for query in self._kept}
         own = [query for query in self._kept if query.whose == whose]
-        listings = [self._kept.get(query) for query in own]
-        used = size + sum(listing.size for listing in listings if listing)
-        for query in own:
-            if used <= MAX_BYTES_A_KEY:
-                return
-            listing = self._kept.pop(query, None)
-            used -= listing.size if listing else 0
+        used = size + sum(self._sizes[query] for query in own)
+        while used > MAX_BYTES_A_KEY and own:
+            oldest = own.pop(0)
+            self._kept.pop(oldest, None)
+            used -= self._sizes[oldest]
 
 
-def _size(listing: KeptListing) -> int:
+def _size(listing: KeptListing | Draft) -> int:
     return listing.size
 
 

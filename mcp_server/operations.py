@@ -19,6 +19,7 @@ from mcp_server.fields import (
     ConnectorId,
     ConnectorName,
     Container,
+    Cursor,
     ExportBasePath,
     Flag,
     GcpProjectId,
@@ -44,7 +45,7 @@ class NewConnector(Request):
 
     name: ConnectorName = Field(description="1-100 characters")
     scopes: Scopes = Field(default=["import"], description="import reads, export writes")
-    export_base_path: ExportBasePath | None = Field(default=None, description="Folder of exports, e.g. exports/review")
+    export_base_path: ExportBasePath | None = Field(default=None, description="e.g. exports/review")
     import_mode: ImportMode = Field(default="all", description="new_only skips what was imported")
     idempotency_key: IdempotencyKey | None = Field(default=None, description="Reuse to retry safely")
 
@@ -126,19 +127,22 @@ CREATE_AZURE_CONNECTOR = Operation(
 
 
 class ListConnectors(Request):
-    """list_connectors has no arguments."""
+    """Arguments of list_connectors; the API always answers with all."""
+
+    cursor: Cursor | None = Field(default=None, description="next_cursor")
 
 
 LIST_CONNECTORS = Operation(
     name="list_connectors",
     title="List connectors",
-    description="All connectors with their ids, status and last test; counts by provider.",
+    description="Connectors with their ids, status and last test; counts by provider.",
     method="GET",
     path="/connectors",
     request=ListConnectors,
     answer=list[Connector],
     scope="read",
     effect=LOCAL_READ,
+    unsent=("cursor",),
 )
 
 
@@ -228,7 +232,7 @@ TEST_CONNECTOR = Operation(
     title="Test connector",
     description=(
         "Check access by scope (import: list, read; export: write, delete a probe); sets the status. "
-        "A failure is a result that says why."
+        "A failure is a result."
     ),
     method="POST",
     path="/connectors/{connector_id}/test",

@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 from pydantic import BaseModel, Field
 from pydantic_core import to_json, to_jsonable_python
 
-from mcp_server.characters import all_seen, written_out
-from mcp_server.errors import ConnectorError
+from mcp_server.characters import all_seen, with_escapes, written_out
+from mcp_server.errors import ConnectorError, InvalidArguments, Violation
 from mcp_server.operations import (
     DeleteConnector,
     GetConnector,
@@ -29,7 +29,7 @@ from mcp_server.resources import Connector, Deletion, Resource, TestResult
 MAX_ROWS_LENGTH = 24_000
 MAX_TEXT_LENGTH = 4_096
 MAX_NAME_LENGTH = 200
-_MOST_WRITTEN = 3
+_MOST_WRITTEN = 4
 """Characters, at most, that an octet becomes when it is written out."""
 
 _NAME_START, _NAME_END = 120, 60
@@ -37,6 +37,8 @@ _NAMES = frozenset(
     {"name", "path", "paths", "export_base_path", "before", "after", "bucket", "container", "extension", "content_type"}
 )
 """The fields that hold a name of somebody's: no identifier, key or cursor is among them, which are whole or useless."""
+_LIKE_A_FIELD = re.compile(r"[\s\"]|[^:/]*:")
+"""Also what begins with a blank or a quote, so that a cell in quotes is always one that was put there."""
 
 NOTHING_SECRET = Scrubber(())
 RowT = TypeVar("RowT", bound=BaseModel | str)
@@ -59,11 +61,12 @@ class ProviderCounts(Resource):
 
 
 class ConnectorList(Resource):
-    """All connectors."""
+    """A page of connectors, and counts of all."""
 
     total: int
     by_provider: ProviderCounts
-    truncated: bool = Field(description="Whether connectors holds fewer than total")
+    truncated: bool = Field(description="Whether more connectors follow")
+    next_cursor: str | None = Field(default=None, description="Pass it as cursor for the next page")
     connectors: list[Connector]
 
 
@@ -101,17 +104,29 @@ def new_connector(connector: Connector, idempotency_key: str, test: TestResult |
     return CreatedConnector(**connector.model_dump(), idempotency_key=idempotency_key, next_step=next_step)
 
 
-def connector_list(_: ListConnectors, connectors: list[Connector]) -> ConnectorList:
-    """All connectors with counts by provider."""
+def connector_list(request: ListConnectors, connectors: list[Connector]) -> ConnectorList:
+    """As many as fit behind the cursor, the id of the last that was shown; raises InvalidArguments for another."""
     providers = [connector.provider for connector in connectors]
     counts = {provider: providers.count(provider) for provider in ProviderCounts.model_fields}
-    shown = fitting(connectors)
+    left = connectors[_begin(request.cursor, connectors) :]
+    shown = fitting(left)
+    goes_on = len(shown) < len(left)
     return ConnectorList(
         total=len(connectors),
         by_provider=ProviderCounts(**counts),
-        truncated=len(shown) < len(connectors),
+        truncated=goes_on,
+        next_cursor=shown[-1].connector_id if goes_on else None,
         connectors=shown,
     )
+
+
+def _begin(cursor: str | None, connectors: Sequence[Connector]) -> int:
+    if cursor is None:
+        return 0
+    ids = [connector.connector_id for connector in connectors]
+    if cursor not in ids:
+        raise InvalidArguments((Violation("cursor", "leads to no connector any more: leave it out to begin anew"),))
+    return ids.index(cursor) + 1
 
 
 def one_connector(_: GetConnector, connector: Connector) -> Connector:
@@ -184,12 +199,17 @@ def _escape(char: str) -> str:
 def visible_name(name: str) -> str:
     """The name or path made visible; of one with more than 200 characters, how it begins and ends.
 
-    One that was cut is not good as an argument any more.
+    One that was cut is no prefix any more; of any other, `characters.meant_by` tells the name.
     """
     left_out = len(name) - _NAME_START - _NAME_END
     if len(name) > MAX_NAME_LENGTH:
         name = f"{name[:_NAME_START]}(... {left_out} characters left out ...){name[-_NAME_END:]}"
-    return visible(name)
+    return with_escapes(name)
+
+
+def is_cut(name: str) -> bool:
+    """Whether a name is one that was shown without its middle."""
+    return bool(re.search(r"\(\.\.\. \d+ characters left out \.\.\.\)", name))
 
 
 def structured(view: BaseModel, scrubber: Scrubber = NOTHING_SECRET) -> dict[str, Any]:
@@ -200,7 +220,7 @@ def structured(view: BaseModel, scrubber: Scrubber = NOTHING_SECRET) -> dict[str
 
 def _made_visible(value: Any, name: str = "") -> Any:
     if isinstance(value, str):
-        is_plain = len(value) <= MAX_NAME_LENGTH and value.isascii() and value.isprintable()
+        is_plain = len(value) <= MAX_NAME_LENGTH and value.isascii() and value.isprintable() and "\\" not in value
         return value if is_plain else visible_name(value) if name in _NAMES else visible(value)
     if isinstance(value, dict):
         return {name: _made_visible(item, name) for name, item in cast("dict[str, object]", value).items()}
@@ -229,9 +249,12 @@ def _table(name: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def row_line(cells: Iterable[str]) -> str:
-    """The cells as a line that no field of a result begins like: a first cell that does is put into quotes."""
+    """The cells as a line that no field of a result begins like: a first cell that could be taken for one has quotes.
+
+    Those in it stay as they are, for the cell ends where the last one is.
+    """
     first, *others = cells
-    return "\t".join([f'"{first}"' if re.match(r"\w+:", first) else first, *others])
+    return "\t".join([f'"{first}"' if _LIKE_A_FIELD.match(first) else first, *others])
 
 
 def _cell(value: Any) -> str:
@@ -260,4 +283,9 @@ def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET, idemp
 
 def word(text: str) -> str:
     """A text of one word as it is, any other in quotes: among others it cannot be read as several."""
-    return text if re.fullmatch(r"[^\s,\"]*", text) else json.dumps(text, ensure_ascii=False)
+    return text if re.fullmatch(r"[^\s,\"]*", text) else quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, those in it escaped."""
+    return json.dumps(text, ensure_ascii=False)

@@ -47,6 +47,10 @@ class CloudFile(Resource):
     extension: str = ""
 
 
+OTHER = "other"
+"""In totals, all extensions that are not named."""
+
+
 class Totals(Resource):
     """Of all files that were found, whatever page of them is shown."""
 

@@ -99,6 +99,12 @@ class Settings:
         return {part: name for name in SECRET_SETTINGS for part in _secret_parts(getattr(self, name))}
 
     @property
+    def sealing_keys(self) -> tuple[bytes, ...]:
+        """The operator's encryption keys, newest first, of 32 bytes each; none where the embedded API makes its own."""
+        given = (self.encryption_key, *self.encryption_keys)
+        return tuple(dict.fromkeys(rules.encryption_key_bytes(key) for key in given if key is not None))
+
+    @property
     def data_folder(self) -> Path:
         """Where the embedded API keeps its files."""
         if self.data_dir is not None:

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, Tool, ToolAnnotations
 from pydantic import BaseModel
 
-from mcp_server import alterations, file_views, presentation, wire
+from mcp_server import alterations, explorations, file_views, presentation, wire
 from mcp_server import operations as op
 from mcp_server.apps.connectors import META_BY_TOOL
 from mcp_server.authority import Authority
@@ -40,15 +40,18 @@ ViewT = TypeVar("ViewT", bound=BaseModel)
 Result = CallToolResult | InputRequiredResult
 Act = Callable[[Site, RequestT, Caller, Connector | None], Awaitable[ViewT | InputRequiredResult]]
 """What does an operation for a caller; the connector is that which it changes, where it is known already."""
+Shape = Callable[[Mapping[str, Any]], dict[str, Any]]
+"""Makes a result's data of those of what was done, which are scrubbed and visible by then."""
 Writer = Callable[[Mapping[str, Any]], str]
-"""Writes a view's data as text."""
+"""Writes a result's data as text."""
 
 
 @dataclass(frozen=True)
 class Backing:
     """What the tools stand on for one caller; without a reception the person cannot be asked.
 
-    `changes` tells those who listen on the account what the site's calls change there.
+    `changes` tells those who listen on the account what the site's calls change there; `caller` tells apart those who
+    share an account.
     """
 
     site: Site
@@ -57,6 +60,7 @@ class Backing:
     authority: Authority = field(default=ALL_ALLOWED)
     changes: Changes = field(default_factory=Changes)
     account: str = OWN_ACCOUNT
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,8 +68,9 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
     """One row, how it is done, and what its result looks like."""
 
     operation: Operation[RequestT, AnswerT]
-    view: type[ViewT]
+    view: type[BaseModel]
     act: Act[RequestT, ViewT]
+    shape: Shape = dict
     write: Writer = presentation.compact
 
     def describe(self, intake: Intake = DEFAULT_INTAKE) -> Tool:
@@ -148,7 +153,7 @@ class ConnectorTool(Generic[RequestT, AnswerT, ViewT]):
             return await self._bordered(answer(), scrubber, note, wire.idempotency_key(request))
 
     def _shown(self, view: BaseModel, scrubber: Scrubber) -> CallToolResult:
-        data = presentation.structured(view, scrubber)
+        data = self.shape(presentation.structured(view, scrubber))
         return CallToolResult(content=[TextContent(type="text", text=self.write(data))], structured_content=data)
 
 
@@ -156,14 +161,13 @@ def presented(
     operation: Operation[RequestT, AnswerT],
     view: type[ViewT],
     present: Callable[[RequestT, AnswerT], ViewT],
-    write: Writer = presentation.compact,
 ) -> ConnectorTool[RequestT, AnswerT, ViewT]:
     """The tool of an operation that needs no more than to be asked."""
 
     async def act(site: Site, request: RequestT, _: Caller, __: Connector | None) -> ViewT:
         return present(request, await site.ask(operation, request))
 
-    return ConnectorTool(operation, view, act, write)
+    return ConnectorTool(operation, view, act)
 
 
 TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
@@ -174,7 +178,9 @@ TOOLS: tuple[ConnectorTool[Any, Any, Any], ...] = (
     presented(op.GET_CONNECTOR, Connector, presentation.one_connector),
     ConnectorTool(op.UPDATE_CONNECTOR, UpdatedConnector, alterations.update),
     presented(op.TEST_CONNECTOR, presentation.TestReport, presentation.test_report),
-    presented(BROWSE_CONNECTOR_FILES, file_views.FileListing, file_views.file_listing, file_views.text),
+    ConnectorTool(
+        BROWSE_CONNECTOR_FILES, file_views.FileListing, explorations.browse, file_views.listing, file_views.text
+    ),
     ConnectorTool(op.DELETE_CONNECTOR, presentation.DeletedConnector, alterations.delete),
 )
 

@@ -6,6 +6,7 @@ together: with 64 requests at a time that costs more than all else. So each tran
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncGenerator, Callable
@@ -34,7 +35,8 @@ class TransportPool:
     @asynccontextmanager
     async def response(self, origin: str, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
         """The response to the request, its body not read, from a connection that nobody else uses meanwhile."""
-        await self._close_forgotten()
+        while forgotten := self._forgotten():
+            await forgotten.aclose()
         transport = self._taken(origin)
         try:
             response = await transport.handle_async_request(request)
@@ -53,18 +55,17 @@ class TransportPool:
         self._all.add(transport)
         return transport
 
-    async def _close_forgotten(self) -> None:
-        """Close those that were idle for long; the server will have closed their connections, or will soon."""
-        if self._keeps_all:
-            return
-        oldest = time.monotonic() - IDLE_SECONDS
-        for origin, idle in [*self._idle.items()]:
-            while idle and idle[0][0] < oldest:
+    def _forgotten(self) -> httpx.AsyncBaseTransport | None:
+        """One that was idle for long, no longer kept: the server will have closed its connection, or will soon."""
+        oldest = -math.inf if self._keeps_all else time.monotonic() - IDLE_SECONDS
+        for origin, idle in self._idle.items():
+            if idle and idle[0][0] < oldest:
                 transport = idle.popleft()[1]
                 self._all.discard(transport)
-                await transport.aclose()
-            if not idle:
-                self._idle.pop(origin, None)
+                if not idle:
+                    del self._idle[origin]
+                return transport
+        return None
 
     async def aclose(self) -> None:
         """Close all connections, also those in use."""

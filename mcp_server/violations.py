@@ -19,7 +19,7 @@ def unknown(name: str, request: type[Request], known: Sequence[str]) -> Violatio
         return Violation(name, "cannot be changed: create a new connector for another")
     shown = name if re.fullmatch("[A-Za-z_]{1,30}", name) else "(a name)"  # a key may stand where a name should
     near = difflib.get_close_matches(name[:80], known, n=1)
-    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known) or 'none'}"
+    allowed = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
     return Violation(shown, f"is not an argument; {allowed}")
 
 

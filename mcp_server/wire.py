@@ -24,6 +24,7 @@ from mcp_server.violations import unknown, violation
 
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
+RETRY_HEADER = "Retry-After"
 REQUEST_ID_HEADER = "X-Request-ID"
 CLEARED = "clear_export_base_path"
 NO_FIELDS: Mapping[str, str] = MappingProxyType({})
@@ -144,21 +145,24 @@ def decode_answer(
     """
     request_id = headers.get(REQUEST_ID_HEADER, "")
     if status >= 400:
-        raise decode_error(status, body, request_id, scrub)
+        raise decode_error(status, body, request_id, scrub, headers.get(RETRY_HEADER, ""))
     if not 200 <= status < 300:
-        raise _misbehaved(f"It answered {operation.name} with HTTP status {status}.", scrub(request_id))
+        raise _misbehaved(operation, f"It answered {operation.name} with HTTP status {status}.", scrub(request_id))
     try:
         answer = page_of(body, headers) if operation.is_paged else _adapter(operation).validate_json(body)
         return cast("AnswerT", answer)
     except ValidationError:
         what = f"Its answer to {operation.name} has an unknown shape."
-        raise _misbehaved(what, scrub(request_id)) from None
+        raise _misbehaved(operation, what, scrub(request_id)) from None
 
 
-def _misbehaved(what: str, request_id: object) -> ApiMisbehaved:
+def _misbehaved(operation: AnyOperation, what: str, request_id: object) -> ApiMisbehaved:
+    effect = (
+        "" if operation.effect.read_only else "; the call may have taken effect, so look with list_connectors first"
+    )
     return ApiMisbehaved(
         f"The Connectors API misbehaved. {what}",
-        hint="Check VIDEOVECTOR_BASE_URL; the call may have taken effect, so look with list_connectors first.",
+        hint=f"Check VIDEOVECTOR_BASE_URL{effect}.",
         code="unexpected_answer",
         request_id=str(request_id or "")[:1000],
     )

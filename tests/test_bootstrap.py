@@ -25,6 +25,7 @@ from mcp_server import operations as op
 from mcp_server.client import VideoVector
 from mcp_server.credentials.tickets import Desk
 from mcp_server.errors import ApiRefused, ApiUnreachable, ConfigurationError
+from mcp_server.redaction import Scrubber
 from mcp_server.settings import DEFAULT_BASE_URL, Settings, load
 from mcp_server.tools import TOOL_BY_NAME, Backing
 from tests import tool_calls
@@ -281,3 +282,13 @@ async def test_after_closing_the_files_are_whole(tmp_path: Path) -> None:
     async with lazy(embedded(tmp_path)) as client:
         await client.ask(op.LIST_CONNECTORS, LISTING)
     assert files_in(tmp_path) == {"connectors.db", "encryption.key"}
+
+
+def test_a_sealed_cursor_survives_a_restart_where_the_operator_gave_a_key() -> None:
+    key, secret = base64.b64encode(secrets.token_bytes(32)).decode(), secrets.token_hex(20)
+    before, after = (bootstrap.backing(load({"encryption_key": key}, {}), tool_calls.Api().ask, None) for _ in "ab")
+    other = bootstrap.backing(load({}, {}), tool_calls.Api().ask, None)
+    sealed = before.site.cursor_seal.sealed(secret, Scrubber({secret: "api_key"}))
+    assert secret not in sealed
+    assert after.site.cursor_seal.opened(sealed) == secret
+    assert other.site.cursor_seal.opened(sealed) == sealed

@@ -6,8 +6,10 @@ import sys
 import unicodedata
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mcp_server.characters import all_seen, is_seen, written_out
+from mcp_server.characters import all_seen, is_seen, meant_by, with_escapes, written_out
 from mcp_server.presentation import visible
 
 HIDDEN_CATEGORIES = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
@@ -59,3 +61,37 @@ def test_the_marks_of_a_language_stay(text: str) -> None:
 
 def test_each_character_that_is_not_seen_is_written_as_wanted() -> None:
     assert written_out("a\u200b\u0301b\x00", lambda char: f"<{ord(char):x}>") == "a<200b>\u0301b<0>"
+
+
+# ---- names, which are asked with as they are shown ---------------------------------------------------------------
+
+_odd = st.sampled_from("\\xuU0259acdefn/ \n\x7f\u200b\ufe0f\u0301\U000e0041\u2764")
+_names = st.text(_odd | st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
+
+
+@given(_names)
+def test_what_a_name_is_shown_as_tells_the_name(name: str) -> None:
+    assert all_seen(with_escapes(name))
+    assert meant_by(with_escapes(name)) == name
+
+
+SHOWN = {
+    "\u2764\ufe0f Favourites/": "\u2764\\ufe0f Favourites/",
+    "2026\u00a0April/": r"2026\xa0April/",
+    "line\nend": r"line\x0aend",
+    "\U000e0041": r"\U000e0041",
+    "\u0301e": r"\u0301e",
+    r"literal\u200b": r"literal\x5cu200b",
+    r"literal\x5c": r"literal\x5cx5c",
+    r"share\new\x41\unite\u2764\ud800\x00\Uffffffff": r"share\new\x41\unite\u2764\ud800\x00\Uffffffff",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), SHOWN.items(), ids=map(ascii, SHOWN))
+def test_a_name_is_shown_so_and_read_back(name: str, shown: str) -> None:
+    assert with_escapes(name) == shown
+    assert meant_by(shown) == name
+
+
+def test_in_a_pattern_a_backslash_that_is_read_back_stands_for_itself() -> None:
+    assert meant_by(r"a\x5cu200b*\ufe0f\*", backslash=r"\\") == "a" + r"\\" + "u200b*\ufe0f" + r"\*"

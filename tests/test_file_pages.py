@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 
@@ -11,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.fields import Sort
-from mcp_server.file_pages import Collector, Columns, Position, cloud_file, extension_of
+from mcp_server.file_kinds import extension_of
+from mcp_server.file_pages import Collector, Columns, Position, cloud_file
 from mcp_server.resources import CloudFile
 
 TIMES = [f"2026-04-0{day}T12:00:00Z" for day in range(1, 5)]
@@ -79,38 +79,6 @@ def test_a_page_of_none_is_for_the_totals_and_never_full() -> None:
     assert collector.page() == ([], None)
     assert not collector.is_full
     assert collector.totals.files == 1
-
-
-def test_of_many_kinds_ten_are_shown_and_the_rest_is_summed() -> None:
-    collector = Collector(1)
-    collector.add(
-        columns([(f"{copy}.e{kind:02}", 1, TIMES[0], None) for kind in range(15) for copy in range(kind + 1)])
-    )
-    kinds = collector.totals.extensions
-    assert list(kinds.items()) == [*((f".e{kind:02}", kind + 1) for kind in range(14, 4, -1)), ("other", 15)]
-
-
-def test_a_long_extension_is_no_kind_of_its_own() -> None:
-    collector = Collector(1)
-    collector.add(columns([(f"a.{'x' * 1000}", 1, TIMES[0], None), ("b.mp4", 1, TIMES[0], None)]))
-    assert collector.totals.extensions == {".mp4": 1, "other": 1}
-
-
-def test_names_that_are_made_up_cost_no_memory_and_hide_no_real_kind() -> None:
-    collector = Collector(10)
-    tracemalloc.start()
-    try:
-        for batch in range(100):
-            made_up = [(f"a.{batch:03}-{number:03}", 1, TIMES[0], None) for number in range(990)]
-            real = [(f"{batch}-{number}.mp4", 1, TIMES[0], None) for number in range(10)]
-            collector.add(columns([*made_up, *real]))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak < 8 * 2**20
-    assert collector.totals.files == 100_000
-    assert collector.totals.extensions[".mp4"] == 1000
-    assert sum(collector.totals.extensions.values()) == 100_000
 
 
 @pytest.mark.parametrize(

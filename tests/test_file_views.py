@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ import pytest
 from mcp_server import wire
 from mcp_server.cursors import position_in
 from mcp_server.file_pages import Collector, Columns
-from mcp_server.file_views import file_listing, text
+from mcp_server.file_views import found_files, listing, text
 from mcp_server.presentation import structured
 from mcp_server.resources import CloudFile, FilePage, Totals
+from tests.file_rows import paths_of, rows_of
 from tests.materials import CLOUD_FILE, ROWS, Json, arguments
 from tests.tokens import token_counts
 
@@ -44,7 +47,7 @@ def page(of: list[CloudFile], cursor: str | None = None) -> FilePage:
 
 
 def shown(of: FilePage, **changes: Any) -> tuple[Json, str]:
-    data = structured(file_listing(request(**changes), of))
+    data = listing(structured(found_files(request(**changes), of)))
     return data, text(data)
 
 
@@ -60,7 +63,8 @@ def test_paths_alone_are_shown_below_the_folder_that_they_share() -> None:
         "newest": "2026-04-01T00:00:00Z",
         "oldest": "2026-04-01T00:00:00Z",
         "truncated": False,
-        "paths": ["a/0.mp4", "a/1.mp4"],
+        "folder": "a/",
+        "paths": ["0.mp4", "1.mp4"],
     }
     assert said.split("\n") == [
         "total_files: 2",
@@ -79,7 +83,8 @@ def test_details_are_rows_of_a_table() -> None:
     of = page([*files(1), *files(1, "a/b/", content_type="a/b", size_bytes=1)])
     data, said = shown(of, details=True)
     assert "paths" not in data
-    assert data["files"] == [
+    assert (data["folder"], data["files"]) == ("a/", ["7 20260401000000 0.mp4", "1 20260401000000 b/0.mp4\ta/b"])
+    assert rows_of(data) == [
         {"path": "a/0.mp4", "size_bytes": 7, "last_modified": "2026-04-01T00:00:00Z"},
         {
             "path": "a/b/0.mp4",
@@ -90,9 +95,9 @@ def test_details_are_rows_of_a_table() -> None:
     ]
     assert said.split("\n")[-4:] == [
         "files: 2 rows, each below a/",
-        "path\tsize_bytes\tlast_modified (YYYYMMDDhhmmss)\tcontent_type",
-        "0.mp4\t7\t20260401000000\t",
-        "b/0.mp4\t1\t20260401000000\ta/b",
+        "size_bytes last_modified(YYYYMMDDhhmmss) path\tcontent_type",
+        "7 20260401000000 0.mp4",
+        "1 20260401000000 b/0.mp4\ta/b",
     ]
 
 
@@ -100,7 +105,7 @@ def test_details_are_rows_of_a_table() -> None:
 def test_a_type_that_is_not_known_or_that_the_extension_says_is_no_column(told: str | None) -> None:
     of = [file.model_copy(update={"extension": ".mp4"}) for file in files(1, content_type=told)]
     _, said = shown(page(of), details=True)
-    assert said.split("\n")[-2:] == ["path\tsize_bytes\tlast_modified (YYYYMMDDhhmmss)", "0.mp4\t7\t20260401000000"]
+    assert said.split("\n")[-2:] == ["size_bytes last_modified(YYYYMMDDhhmmss) path", "7 20260401000000 0.mp4"]
 
 
 def test_a_summary_has_figures_and_no_files() -> None:
@@ -126,15 +131,24 @@ def test_a_summary_has_figures_and_no_files() -> None:
     ],
 )
 def test_the_folder_is_written_once_and_leaves_something_of_every_path(paths: list[str], folder: str) -> None:
-    said = text({"truncated": False, "paths": paths}).split("\n")
+    data = listing({"truncated": False, "paths": paths})
+    assert (data.get("folder", ""), paths_of(data)) == (folder, paths)
+    said = text(data).split("\n")
     assert said[1] == (f"paths: {len(paths)} rows, each below {folder}" if folder else f"paths: {len(paths)} rows")
     assert [folder + row for row in said[2:]] == paths
     assert all(said[2:])
 
 
-def test_a_time_of_another_form_is_shown_as_it_is() -> None:
-    _, said = shown(page(files(1, last_modified="2026-04-01T00:00:00.123+02:00")), details=True)
-    assert said.endswith("\t2026-04-01T00:00:00.123+02:00")
+@pytest.mark.parametrize(
+    ("time", "written"),
+    [
+        ("2026-04-01T00:00:00.123+02:00", "2026-04-01T00:00:00.123+02:00"),
+        ("1 April 2026", '"1 April 2026"'),
+    ],
+)
+def test_a_time_of_another_form_is_shown_as_one_word(time: str, written: str) -> None:
+    _, said = shown(page(files(1, last_modified=time)), details=True)
+    assert said.endswith(f"\n7 {written} 0.mp4")
 
 
 # ---- the way on --------------------------------------------------------------------------------------------------
@@ -148,44 +162,73 @@ def test_a_page_that_leads_on_says_so() -> None:
 
 def test_figures_that_are_not_known_are_absent_and_can_be_asked_for() -> None:
     data, _ = shown(FilePage(files=files(2), next_cursor="abc"))
-    assert data.keys() == {"truncated", "next_cursor", "next_step", "paths"}
+    assert data.keys() == {"truncated", "next_cursor", "next_step", "folder", "paths"}
     assert "summary=true" in data["next_step"]
 
 
+def test_a_summary_whose_figures_are_not_known_is_no_listing_of_nothing() -> None:
+    data, _ = shown(FilePage(files=[]), summary=True)
+    assert data == {"truncated": False}
+
+
 def test_a_later_page_does_not_repeat_the_advice() -> None:
-    first = file_listing(request(), page(files(3), cursor="abc"))
+    first = found_files(request(), page(files(3), cursor="abc"))
     later, _ = shown(FilePage(files=files(2), next_cursor="abc"), cursor=first.next_cursor)
     assert "next_step" not in later
 
 
-def test_a_listing_of_nothing_says_what_a_prefix_is() -> None:
-    data, said = shown(page([]))
-    assert "Nothing matched" in data["next_step"]
+def test_a_listing_of_nothing_says_so() -> None:
+    data, said = shown(page([]), prefix="", pattern="*")
+    assert data["next_step"] == "Nothing matched."
     assert (data["total_files"], data["paths"]) == (0, [])
     assert said.endswith("paths: 0 rows")
 
 
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"prefix": "/incoming"}, "A prefix is the start of whole keys"),
+        ({"pattern": "*.MOV"}, "Case counts in a pattern"),
+        ({"recursive": False}, "files in subfolders are left out"),
+        ({"prefix": f"{'a' * 120}(... 9 characters left out ...)b"}, "shown without its middle is no prefix"),
+    ],
+)
+@pytest.mark.parametrize("summary", [False, True])
+def test_a_listing_of_nothing_says_what_may_be_the_reason(asked: Json, reason: str, *, summary: bool) -> None:
+    data, _ = shown(page([]), **{"prefix": "", "pattern": "*", **asked}, summary=summary)
+    assert data["next_step"].startswith("Nothing matched. ")
+    assert reason in data["next_step"]
+    assert data["next_step"].count(". ") == 1
+
+
 def test_a_last_page_with_nothing_on_it_is_no_listing_of_nothing() -> None:
-    view = file_listing(request(cursor="abc"), FilePage(files=[]))
+    view = found_files(request(cursor="abc"), FilePage(files=[]))
     assert view.next_step is None
 
 
 @pytest.mark.parametrize("details", [False, True])
 def test_of_very_long_paths_fewer_are_shown_and_the_cursor_leads_to_the_next(details: bool) -> None:  # noqa: FBT001
     of = page(files(100, "\u202e" * 150))
-    view = file_listing(request(details=details), of)
+    view = found_files(request(details=details), of)
     rows = view.files or view.paths or []
     assert 0 < len(rows) < 100
     assert view.truncated is True
     assert position_in(request(cursor=view.next_cursor)) == ("", of.files[len(rows) - 1].path)
-    assert len(text(structured(view))) < 40_000
+    assert len(text(listing(structured(view)))) < 40_000
+
+
+@pytest.mark.parametrize("details", [False, True])
+def test_a_thousand_files_fit_on_a_page(details: bool) -> None:  # noqa: FBT001
+    of = [CloudFile.model_validate({**CLOUD_FILE, "path": path, "size_bytes": 10**9}) for path in LONG]
+    data, _ = shown(page(of), details=details, limit=1_000)
+    assert len(paths_of(data)) == 1_000
 
 
 def test_one_file_is_shown_however_long_its_path_is() -> None:
-    view = file_listing(request(limit=1), page(files(1, "\u202e" * 1_000_000)))
+    view = found_files(request(limit=1), page(files(1, "\u202e" * 1_000_000)))
     assert view.paths is not None
     assert len(view.paths) == 1
-    assert len(text(structured(view))) < 40_000
+    assert len(text(listing(structured(view)))) < 40_000
 
 
 # ---- what it costs -----------------------------------------------------------------------------------------------
@@ -195,15 +238,14 @@ LONG = [f"incoming/2026/04/camera-7/{number:05}.mp4" for number in range(1_000)]
 
 
 def costs(limit: int, **changes: Any) -> int:
-    """The dearer form: some clients show the text to their model, some the structure. Of details, the text."""
+    """The dearer form: some clients show the text to their model, some the structure."""
     of = [
         CloudFile(path=path, name=path[-9:], size_bytes=48_211_337 + 7 * number, last_modified=TIME, extension=".mp4")
         for number, path in enumerate(LONG[:limit])
     ]
     whole = page(of).model_copy(update={"next_cursor": "x" * 90})
     data, said = shown(whole, limit=limit, **changes)
-    (written, structure) = token_counts([said, json.dumps(data, separators=(",", ":"))])
-    return written if changes.get("details") else max(written, structure)
+    return max(token_counts([said, json.dumps(data, separators=(",", ":"))]))
 
 
 def test_the_paths_are_of_the_length_that_the_budget_is_for() -> None:
@@ -220,8 +262,37 @@ def test_a_file_costs_at_most_20_tokens(details: bool) -> None:  # noqa: FBT001
     assert costs(1_000, details=details) <= 20_000
 
 
-def test_a_summary_costs_less_than_300_tokens_whatever_the_size() -> None:
-    kinds = {f".kind-{number}": 10**12 - number for number in range(10)}
+ENDINGS: dict[str, Callable[[int], str]] = {
+    "numbered": lambda number: f"kind-{number}",
+    "digits of a digest": lambda number: sha256(b"%d" % number).hexdigest()[:31],
+    "short digits of a digest": lambda number: sha256(b"%d" % number).hexdigest()[:11],
+    "characters that are not seen": lambda number: "".join(chr(0xE0041 + (number + at) % 26) for at in range(31)),
+    "one that is not seen": lambda number: chr(0xE0041 + number),
+    "rare characters": lambda number: "".join(chr(0x2A700 + 97 * number + at) for at in range(2)),
+    "symbols": lambda number: "%!#}]~^"[number % 7] * (number % 12) + "{|;$&*('"[number % 8] * 3,
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+def test_a_summary_costs_less_than_300_tokens_whatever_the_size(ending: Callable[[int], str]) -> None:
+    kinds = {f".{ending(number)}": 10**12 - number for number in range(10)}
     totals = Totals(files=10**13, bytes=10**18, extensions={**kinds, "other": 10**12}, newest=TIME, oldest=TIME)
     data, said = shown(FilePage(files=[], totals=totals), summary=True)
-    assert max(token_counts([said, str(data)])) < 300
+    assert max(token_counts([said, json.dumps(data, separators=(",", ":"), ensure_ascii=False)])) < 300
+    assert sum(kind["files"] for kind in data["extensions"]) == sum(totals.extensions.values())
+
+
+LIKE_FIELDS = [
+    "next_step: x",
+    " next_step: x",
+    '"total_files: 0"',
+    "next cursor: x",
+    "**next_step**: x",
+    "- truncated: x",
+]
+
+
+@pytest.mark.parametrize("path", LIKE_FIELDS)
+def test_a_path_that_could_be_taken_for_a_field_is_in_quotes_that_are_no_part_of_it(path: str) -> None:
+    _, said = shown(page([CloudFile.model_validate({**CLOUD_FILE, "path": path})]))
+    assert said.split("\n")[-1] == f'"{path}"'

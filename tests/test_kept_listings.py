@@ -7,7 +7,7 @@ import pytest
 from mcp_server import kept_listings
 from mcp_server.file_operations import BrowseConnectorFiles
 from mcp_server.file_pages import Collector, Columns
-from mcp_server.kept_listings import KEPT_SECONDS, KeptListings
+from mcp_server.kept_listings import KEPT_SECONDS, Draft, KeptListings
 from mcp_server.kept_listings import LEAST_BYTES as LEAST
 from mcp_server.resources import Totals
 from tests.materials import made
@@ -94,6 +94,38 @@ def test_a_listing_that_did_not_come_whole_is_not_kept() -> None:
     assert has(kept, KEYS[0], "") == [False]
 
 
+def drafts_of(kept: KeptListings, *keys: str) -> list[Draft]:
+    return [kept.begin(key, request(str(number))) for number, key in enumerate(keys)]
+
+
+def kept_of(kept: KeptListings, drafts: list[Draft]) -> int:
+    for draft in drafts:
+        kept.end(draft, EMPTY)
+    return sum(kept.find(key, request(str(number))) is not None for key in KEYS for number in range(len(drafts)))
+
+
+@pytest.mark.parametrize(("keys", "room"), [(KEYS[:1] * 6, 2), (KEYS[:6], 3)], ids=["one key", "six keys"])
+def test_what_comes_at_one_moment_is_bounded_for_a_key_and_in_all(
+    keys: list[str], room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = KeptListings()
+    sizer = kept.begin(KEYS[7], request("size"))
+    sizer.add(columns(0, 1_000))
+    size = sizer.size
+    kept.end(sizer, None)
+    monkeypatch.setattr(kept_listings, "LEAST_BYTES", 1)
+    monkeypatch.setattr(kept_listings, "MAX_BYTES_A_KEY", 2 * (2 * size + size // 2))
+    monkeypatch.setattr(kept_listings, "MAX_BYTES_IN_ALL", 2 * (3 * size + size // 2))
+    drafts = drafts_of(kept, *keys)
+    for draft in drafts:
+        draft.add(columns(0, 1_000))
+        assert sum(each.size for each in drafts) <= room * size
+    assert kept_of(kept, drafts) == room
+    (again,) = drafts_of(kept, keys[0])
+    again.add(columns(0, 1_000))
+    assert again.size == size
+
+
 def test_two_hundred_thousand_files_fit() -> None:
     kept = KeptListings()
     keep(kept, KEYS[0], request(), *(columns(first, 400) for first in range(0, kept_listings.MAX_FILES, 400)))
@@ -120,6 +152,15 @@ def test_of_all_keys_those_not_used_for_longest_go_first(monkeypatch: pytest.Mon
     assert has(kept, KEYS[0], "") == [True]
     keep(kept, KEYS[3], request())
     assert [has(kept, key, "")[0] for key in KEYS[:4]] == [True, False, True, True]
+
+
+def test_what_a_key_adds_is_no_use_of_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_listings, "MAX_BYTES_IN_ALL", 4 * LEAST)
+    kept = KeptListings()
+    for key, prefix in ((0, "first"), (1, ""), (0, "second"), (0, "third"), (0, "fourth")):
+        keep(kept, KEYS[key], request(prefix))
+    assert has(kept, KEYS[1], "") == [True]
+    assert has(kept, KEYS[0], "first", "second", "third", "fourth") == [False, True, True, True]
 
 
 def test_a_new_listing_of_the_same_query_takes_the_place_of_the_old_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def test_an_unknown_argument_is_told_the_nearest_known_one(unknown: str, hint: s
 def test_an_odd_name_of_an_argument_is_not_repeated(name: str) -> None:
     (violation,) = _violations("list_connectors", {name: 1})
     assert violation.field == "(a name)"
-    assert "allowed: none" in violation.rule
+    assert "allowed: cursor" in violation.rule
 
 
 def test_no_unknown_argument_is_taken_because_it_is_empty() -> None:

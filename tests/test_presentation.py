@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_server import presentation, wire
 from mcp_server.errors import ApiRefused, ConnectorError, InvalidArguments, Violation
-from mcp_server.presentation import compact, error_text, structured, visible
+from mcp_server.presentation import MAX_ROWS_LENGTH, compact, error_text, fitting, structured, visible, visible_name
 from mcp_server.resources import Connector, Deletion, TestResult
 from tests.materials import CONNECTOR, ROWS, arguments
 
@@ -96,6 +96,23 @@ def test_a_deletion_says_of_what() -> None:
 def test_a_list_of_many_connectors_stays_far_below_ten_thousand_tokens() -> None:
     view = presentation.connector_list(_request("list_connectors"), [_connector(name="n" * 100)] * 1_000)
     assert len(compact(structured(view))) < 40_000
+
+
+def test_the_pages_of_many_connectors_have_each_once_and_count_all() -> None:
+    connectors = [_connector(connector_id=f"conn_{number}", name="n" * 100) for number in range(300)]
+    found: list[str] = []
+    cursor: str | None = None
+    while cursor is not None or not found:
+        view = presentation.connector_list(_request("list_connectors", cursor=cursor), connectors)
+        assert (view.total, view.truncated) == (300, view.next_cursor is not None)
+        found += [each.connector_id for each in view.connectors]
+        cursor = view.next_cursor
+    assert found == [each.connector_id for each in connectors]
+
+
+def test_a_cursor_of_a_connector_that_is_gone_is_told() -> None:
+    with pytest.raises(InvalidArguments, match="cursor: leads to no connector any more: leave it out"):
+        presentation.connector_list(_request("list_connectors", cursor="conn_0"), [_connector()])
 
 
 def test_an_error_message_of_a_storage_is_cut() -> None:
@@ -233,3 +250,11 @@ def test_a_failed_test_says_what_an_update_can_and_cannot_correct() -> None:
     report = presentation.test_report(_request("test_connector"), TestResult(success=False, error_message="No bucket."))
     assert "update_connector" in report.next_step
     assert "create a new connector" in report.next_step
+
+
+@pytest.mark.parametrize("char", ["a", "\x7f", "\x00", "\u200b", "\U000e0041"])
+def test_rows_fit_as_they_are_shown(char: str) -> None:
+    rows = [char * 200] * 39
+    kept = fitting(rows)
+    assert sum(len(visible_name(row)) for row in kept) <= MAX_ROWS_LENGTH
+    assert fitting(rows, 10**6) == rows

@@ -158,6 +158,25 @@ async def test_what_is_not_utf_8_is_replaced_and_the_end_needs_no_newline(
     assert [await given.readline() for _ in range(4)] == ["\ufffd\n", "end", "", ""]
 
 
+async def test_what_was_asked_before_the_end_is_answered_before_the_end_is_told(
+    inlet: tuple[IO[bytes], MessageInput],
+) -> None:
+    writer, given = inlet
+    answered: list[str] = []
+
+    async def answer(line: str) -> None:
+        for _ in range(50):
+            await anyio.lowlevel.checkpoint()
+        answered.append(line)
+
+    writer.write(b"one\ntwo\n")
+    writer.close()
+    async with anyio.create_task_group() as tasks:
+        while line := await given.readline():
+            tasks.start_soon(answer, line)
+        assert answered == ["one\n", "two\n"]
+
+
 async def test_who_waits_for_a_line_can_be_ended(inlet: tuple[IO[bytes], MessageInput]) -> None:
     _, given = inlet
     with anyio.move_on_after(0.01) as waiting:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from mcp_server import wire
 from mcp_server.error_envelope import decode_error
-from mcp_server.errors import ApiRefused, InvalidArguments, Violation
+from mcp_server.errors import ApiMisbehaved, ApiRefused, InvalidArguments, Violation
 from mcp_server.operations import LIST_CONNECTORS, TEST_CONNECTOR, UPDATE_CONNECTOR
 from mcp_server.redaction import reveal
 from tests.materials import ANSWERS, NAMES, ROWS, SERVICE_ACCOUNT, Json, arguments, made
@@ -119,6 +119,28 @@ def test_an_error_status_is_raised_from_any_operation(case: str) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 429, 500, 503])
 def test_an_error_says_what_to_do_next(status: int) -> None:
     assert decode_error(status, b"").hint
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("7", "Wait 7 s, then call again."),
+        ("0", "Wait 0 s, then call again."),
+        *((odd, "Wait, then call again.") for odd in ("", "soon", "-1", "1.5", "1" * 9, "\u0667")),
+    ],
+)
+def test_a_wait_in_seconds_is_told(given: str, hint: str) -> None:
+    with pytest.raises(ApiRefused) as caught:
+        wire.decode_answer(LIST_CONNECTORS, 429, b"", {"Retry-After": given})
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_only_a_call_that_changes_something_may_have_taken_effect(name: str) -> None:
+    with pytest.raises(ApiMisbehaved) as caught:
+        wire.decode_answer(ROWS[name], 200, b'{"items": 7}')
+    may_change = name not in ("list_connectors", "get_connector", "browse_connector_files")
+    assert ("may have taken effect" in caught.value.hint) is may_change
 
 
 @pytest.mark.parametrize("odd", [None, [], "{}", 7, True])

@@ -33,6 +33,16 @@ _VALIDATION_SCHEMA: Json = {
 _KEY = "Your own for each request: repeated with it, the request is not done again but gets its first answer"
 _REPLAYED: Json = {"description": "This is the first answer to the same request", "schema": {"enum": ["true"]}}
 
+_PAGED = (
+    f"{BROWSE_ALL_FILES.description} As one array, unless the query says something of a page: then a page of them, "
+    "100 if it does not say how many."
+)
+_OF_A_PAGE: Json = {
+    "limit": "Files a page",
+    "cursor": f"{NEXT_CURSOR_HEADER} of the page before, all else as it was there",
+    "sort": "Path by code point, size from the largest, time from the newest",
+    "summary": "No files: what all come to alone",
+}
 _PAGING: Json = {
     NEXT_CURSOR_HEADER: {
         "description": "The cursor of the next page, empty on the last one; only where a page was asked for",
@@ -74,7 +84,7 @@ def _described(operation: AnyOperation, models: Json) -> Json:
     described: Json = {
         "operationId": operation.name,
         "summary": operation.title,
-        "description": operation.description,
+        "description": _PAGED if operation.is_paged else operation.description,
         "parameters": _parameters(operation),
         "responses": {str(operation.status): _answered(operation, models), **refusals(operation)},
         "security": _security(operation.scope),
@@ -103,11 +113,17 @@ def _parameters(operation: AnyOperation) -> list[Json]:
         {"name": name, "in": "path", "required": True, "schema": shown(properties[name])}
         for name in operation.path_fields
     ]
-    parameters += [{"name": name, "in": "query", "schema": shown(properties[name])} for name in operation.query]
+    parameters += [_query_parameter(name, properties[name]) for name in operation.query]
     if operation.keyed:
         schema = {**shown(properties["idempotency_key"]), "description": _KEY}
         parameters.append({"name": IDEMPOTENCY_HEADER, "in": "header", "schema": schema})
     return parameters
+
+
+def _query_parameter(name: str, schema: Json) -> Json:
+    """Without a default and a word for models: whoever leaves all of them out gets no page."""
+    kept = {word: value for word, value in shown(schema).items() if word not in ("default", "description")}
+    return {"name": name, "in": "query", "description": _OF_A_PAGE[name], "schema": kept}
 
 
 def _answered(operation: AnyOperation, models: Json) -> Json:

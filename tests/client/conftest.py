@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from tests.client.calling import (
-    LocalApi,
-    running,
-)
+from tests.client.calling import LocalApi, Scripted, running
+from tests.client.listing import MANY, array
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +23,17 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 def api() -> Iterator[LocalApi]:
     with running() as local:
         yield local
+
+
+@pytest.fixture(params=["plain", "gzip"])
+def bare(request: pytest.FixtureRequest, api: LocalApi) -> LocalApi:
+    """An API that answers with all files, however many were asked for."""
+    body = array(MANY)
+    packed = request.param == "gzip"
+    api.last = (
+        Scripted(body=gzip.compress(body), headers={"Content-Encoding": "gzip"}) if packed else Scripted(200, body)
+    )
+    return api
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from mcp_server.client import VideoVector
@@ -12,6 +12,12 @@ from tests.materials import Json
 
 CONNECTOR_ID = "conn_123"
 KINDS = (".mp4", ".mov", ".srt", "")
+MANY = 1_500
+ORDERS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "path": lambda file: file["path"],
+    "size": lambda file: (-file["size_bytes"], file["path"]),
+    "time": lambda file: ([-ord(character) for character in file["last_modified"]], file["path"]),
+}
 
 
 def listed(number: int) -> Json:
@@ -35,6 +41,11 @@ def files(count: int) -> list[Json]:
 def array(count: int) -> bytes:
     """The first so many files, as JSON."""
     return json.dumps(files(count)).encode()
+
+
+def ordered(sort: str, count: int = MANY) -> list[str]:
+    """The paths of the first so many files, in that order."""
+    return [file["path"] for file in sorted(files(count), key=ORDERS[sort])]
 
 
 async def pages(client: VideoVector, limit: int = 100, **query: Any) -> AsyncIterator[list[CloudFile]]:

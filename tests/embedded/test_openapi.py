@@ -58,7 +58,8 @@ def test_the_document_is_valid() -> None:
 def test_every_row_is_described_under_its_path_and_method() -> None:
     for row in OPERATIONS:
         operation = DOCUMENT["paths"][row.path][row.method.lower()]
-        assert (operation["operationId"], operation["description"]) == (row.name, row.description)
+        said = row.description if row.is_paged else operation["description"]
+        assert (operation["operationId"], said) == (row.name, row.description)
         assert {str(row.status), "401", "403", "413", "421", "500", "503"} <= set(operation["responses"])
         assert "default" not in operation["responses"]
         assert operation["security"] == [{"ApiKey": [row.scope]}, {"Bearer": [row.scope]}]
@@ -104,6 +105,15 @@ def test_a_browse_answers_an_array_and_says_the_rest_of_a_page_in_headers() -> N
     assert set(answered["headers"]) == {"X-Request-ID", "X-Next-Cursor", "X-Listing-Totals"}
     query = [entry["name"] for entry in described("browse_connector_files")["parameters"] if entry["in"] == "query"]
     assert query == ["limit", "cursor", "sort", "summary"]
+
+
+def test_whoever_asks_for_no_page_is_told_to_get_all_files() -> None:
+    browsing = described("browse_connector_files")
+    query = [entry for entry in browsing["parameters"] if entry["in"] == "query"]
+    assert browsing["description"].startswith("All files by prefix and pattern, sorted by path. As one array, unless")
+    assert [entry["name"] for entry in query if "default" in entry["schema"]] == []
+    assert "next_cursor" not in json.dumps(browsing)
+    assert "X-Next-Cursor" in next(entry["description"] for entry in query if entry["name"] == "cursor")
 
 
 @pytest.mark.anyio

@@ -12,6 +12,7 @@ import pytest
 
 from mcp_server.operations import OPERATIONS
 from tests.emulators.s3 import S3Emulator
+from tests.file_rows import paths_of
 from tests.http_server.serving import Served, client_of, serving, session_of
 from tests.sessions import ERAS, modern
 
@@ -51,7 +52,7 @@ async def test_the_main_job_is_done_over_each_transport_in_each_era(
             one = {"connector_id": made["connector_id"]}
             assert (await session.call("test_connector", **one))["success"] is True
             files = await session.call("browse_connector_files", **one, pattern="*.mp4")
-            assert files["paths"] == ["incoming/keynote.mp4"]
+            assert paths_of(files) == ["incoming/keynote.mp4"]
             assert (await session.call("update_connector", **one, name="Renamed"))["name"] == "Renamed"
             assert (await session.call("get_connector", **one))["name"] == "Renamed"
             assert (await session.call("list_connectors"))["total"] == 1

@@ -37,6 +37,8 @@ async def test_one_server_lists_the_connectors_of_all_providers_oldest_first_and
         assert await counted(later) == (4, {"gcs": 1, "s3": 2, "azure": 1})
 
 
-async def test_it_takes_no_arguments(era: str, embedded: dict[str, str]) -> None:
+async def test_it_takes_no_argument_but_a_cursor(era: str, embedded: dict[str, str]) -> None:
     async with connected(era, embedded) as session:
-        assert "provider: is not an argument; allowed: none" in await session.refused("list_connectors", provider="s3")
+        refused = await session.refused("list_connectors", provider="s3")
+        assert "provider: is not an argument; allowed: cursor" in refused
+        assert "cursor: leads to no connector any more" in await session.refused("list_connectors", cursor="conn_1")

@@ -15,6 +15,7 @@ from mcp_server.file_operations import BrowseConnectorFiles
 from tests.client.calling import LocalApi, Scripted, running
 from tests.client.listing import array, files
 from tests.emulators.s3 import S3Emulator
+from tests.file_rows import paths_of, rows_of
 from tests.http_server.serving import unknown_key
 from tests.sessions import DATA_DIR, Json, Session, connected
 
@@ -78,8 +79,8 @@ def by_size(file: Mapping[str, Any]) -> tuple[int, str]:
 async def test_the_pages_have_every_file_once_by_path(shelf: Shelf) -> None:
     before = len(shelf.vendor.received) if shelf.vendor else 0
     pages = await shelf.pages(prefix="incoming/")
-    assert [path for page in pages for path in page["paths"]] == [file["path"] for file in shelf.files]
-    assert [len(page["paths"]) for page in pages] == [PAGE, PAGE, COUNT - 2 * PAGE]
+    assert [path for page in pages for path in paths_of(page)] == [file["path"] for file in shelf.files]
+    assert [len(paths_of(page)) for page in pages] == [PAGE, PAGE, COUNT - 2 * PAGE]
     assert [page["truncated"] for page in pages] == [True, True, False]
     assert {page["total_files"] for page in pages} == {COUNT}
     if shelf.vendor:
@@ -88,12 +89,12 @@ async def test_the_pages_have_every_file_once_by_path(shelf: Shelf) -> None:
 
 async def test_the_pages_have_every_file_once_by_size(shelf: Shelf) -> None:
     pages = await shelf.pages(sort="size", details=True)
-    rows = [(row["path"], row["size_bytes"]) for page in pages for row in page["files"]]
+    rows = [(row["path"], row["size_bytes"]) for page in pages for row in rows_of(page)]
     assert rows == [(file["path"], file["size_bytes"]) for file in sorted(shelf.files, key=by_size)]
 
 
 async def test_the_pages_have_every_file_once_by_time(shelf: Shelf) -> None:
-    rows = [row for page in await shelf.pages(sort="time", details=True) for row in page["files"]]
+    rows = [row for page in await shelf.pages(sort="time", details=True) for row in rows_of(page)]
     assert sorted(row["path"] for row in rows) == [file["path"] for file in shelf.files]
     times = [row["last_modified"] for row in rows]
     assert times == sorted(times, reverse=True)

@@ -21,6 +21,7 @@ from mcp_server.embedded.storage.matching import matching_names, matching_paths,
 from mcp_server.embedded.storage.objects import Storage
 from mcp_server.embedded.storage.spans import Span
 from mcp_server.errors import ConnectorError, InvalidArguments, Violation
+from mcp_server.file_kinds import name_of
 from mcp_server.file_pages import Collector, Columns
 
 _MOST_PAGES_AT_A_TIME = 64
@@ -61,14 +62,20 @@ class Query:
         return sorted(_below_starts(self.prefix, head)) if self._by_path else [self._name_start(head)]
 
     def _name_start(self, head: str) -> str:
-        """What to list when names begin with the head: the prefix may hold the beginning of names directly below it."""
-        folder, slash, begun = self.prefix.rpartition("/")
-        return self.prefix if self.recursive or not head.startswith(begun) else f"{folder}{slash}{head}"
+        """What to list when names begin with the head: the prefix may hold the beginning of names directly below it.
 
-    def choose(self, files: Columns) -> Columns:
+        It may itself be a key, whose name is the folder's.
+        """
+        folder, slash, begun = self.prefix.rpartition("/")
+        can_narrow = head.startswith(begun) and not name_of(self.prefix).startswith(head)
+        return f"{folder}{slash}{head}" if can_narrow and not self.recursive else self.prefix
+
+    async def choose(self, files: Columns) -> Columns:
         """Those of the listed files that are meant."""
         files = without_markers(files)
-        return matching_paths(self._glob, self.prefix, files) if self._by_path else matching_names(self._glob, files)
+        if self._by_path:
+            return await matching_paths(self._glob, self.prefix, files)
+        return await matching_names(self._glob, files)
 
 
 def _below_starts(prefix: str, head: str) -> list[str]:
@@ -98,8 +105,8 @@ async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what
     by_path = collector.fills_in_order
     scope = anyio.CancelScope(deadline=anyio.current_time() + limits.browse)
 
-    def collect(files: Columns) -> None:
-        collector.add(query.choose(files))
+    async def collect(files: Columns) -> None:
+        collector.add(await query.choose(files))
         if collector.is_full and listing.is_ordered and listing.is_sorted:
             listing.is_ordered = False
             scope.deadline = min(scope.deadline, anyio.current_time() + limits.totals)
@@ -129,7 +136,11 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
     limits = limits or Limits()
     found = deque[Columns]()
     spans = [Span(start, query.delimiter) for start in query.starts()]
-    listing = Listing(storage, spans, lambda files: found.append(query.choose(files)), limits)
+
+    async def keep(files: Columns) -> None:
+        found.append(await query.choose(files))
+
+    listing = Listing(storage, spans, keep, limits)
     seconds, pages = limits.browse, 1
     while not listing.is_complete:
         began, fault = anyio.current_time(), None

@@ -130,7 +130,8 @@ async def _bounded(response: httpx.Response, limit: int) -> bytes:
         body += chunk
         if len(body) >= limit:
             break
-    return bytes(body[:limit])
+    del body[limit:]
+    return bytes(body)
 
 
 class Exchange:

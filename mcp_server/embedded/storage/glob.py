@@ -18,6 +18,7 @@ from mcp_server.errors import InvalidArguments, Violation
 
 MAX_EXPANSIONS = 64
 MAX_STARS = 16
+MAX_STARS_WRITTEN_OUT = 320
 MAX_BRACES = 16
 MAX_EXPANDED_LENGTH = 4096
 _SUFFIX = re.compile(r"\*(?P<suffix>[^*?\[\\/]*)")
@@ -73,6 +74,8 @@ def _expanded(pattern: str) -> list[str]:
         raise _invalid(f"its braces may stand for at most {MAX_EXPANSIONS} patterns") from None
     if sum(map(len, alternatives)) > MAX_EXPANDED_LENGTH:
         raise _invalid(f"at most {MAX_EXPANDED_LENGTH} characters when its braces are written out")
+    if sum(alternative.count("*") for alternative in alternatives) > MAX_STARS_WRITTEN_OUT:
+        raise _invalid(f"at most {MAX_STARS_WRITTEN_OUT} stars when its braces are written out")
     return alternatives
 
 

@@ -5,7 +5,7 @@ How a span is cut is told elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from math import inf
 from typing import Any
 
@@ -23,21 +23,21 @@ from mcp_server.file_pages import Columns
 
 MOST_AT_ONCE = 32
 _MOST_CUT_AT_ONCE = 4
-_MOST_HELD = 96
-_HELD_IN_FRONT = 16
+_MOST_HELD = 96_000
+_HELD_IN_FRONT = 16_000
 
 
 class Listing:
     """Gives files to the sink, page by page: in the order of keys while `is_ordered`, and else as they come.
 
-    It holds some 100 pages at most. `is_eager` says that all will be wanted; else it begins slowly.
+    It holds some 150,000 files at most. `is_eager` says that all will be wanted; else it begins slowly.
     """
 
     def __init__(
         self,
         storage: Storage,
         spans: Sequence[Span],
-        sink: Callable[[Columns], None],
+        sink: Callable[[Columns], Awaitable[None]],
         limits: Limits,
         *,
         is_eager: bool = True,
@@ -52,6 +52,7 @@ class Listing:
         self._is_eager = is_eager
         self._wanted = inf
         self._is_stopped = False
+        self._is_delivering = False
         self._flying = 0
         self._cutting: set[Span] = set()
         self._fastest = inf
@@ -88,17 +89,17 @@ class Listing:
         return next((span.fault for span in looked_at if span.fault), None)
 
     def _schedule(self) -> None:
-        """Begin what may begin now."""
-        held = sum(len(span.held) for span in self._spans)
-        in_front = 0
+        """Begin what may begin now: when much is held, only what is next to be delivered, for that makes room."""
+        held = sum(span.files_held for span in self._spans)
+        so_far = 0
         for span in self._spans:
             if self._flying >= self._most or self._wanted <= 0:
                 return
-            if span.is_idle and (held < _MOST_HELD or in_front < _HELD_IN_FRONT):
+            so_far += span.files_held
+            if span.is_idle and (held < _MOST_HELD or so_far < _HELD_IN_FRONT):
                 span.is_busy = True
                 self._flying += 1
                 self._group.start_soon(self._list, span)
-            in_front += len(span.held)
         self._cut_some()
 
     def _cut_some(self) -> None:
@@ -125,7 +126,7 @@ class Listing:
             # The next request is on its way before what has come is looked at.
             self._schedule()
             await checkpoint()
-        self._deliver()
+        await self._deliver()
         self._schedule()
 
     async def _take(self, span: Span) -> None:
@@ -158,18 +159,30 @@ class Listing:
             self._resumes = anyio.current_time() + self._limits.backoff * MOST_AT_ONCE / most
             self._slots.total_tokens = self._most
 
-    def _deliver(self) -> None:
-        """Give what is next in order to the sink, or all that is there."""
-        for span in [*self._spans]:
-            while span.held:
-                self._wanted -= 1
-                self._sink(span.held.popleft())
-            if span.is_done:
-                self._spans.remove(span)
-            elif self.is_ordered:
-                break
+    async def _deliver(self) -> None:
+        """Give what is next in order to the sink, or all that is there; who is at it comes to what is new, too."""
+        if self._is_delivering:
+            return
+        self._is_delivering = True
+        for files in self._next_pages():
+            self._wanted -= 1
+            await self._sink(files)
+        self._is_delivering = False
         if self._fault():
             self._group.cancel_scope.cancel()
+
+    def _next_pages(self) -> Iterator[Columns]:
+        """Pages that can be delivered, until there are none at this moment; spans that are done with go."""
+        while span := next(filter(self._is_next, self._spans), None):
+            if span.held:
+                yield span.let_go()
+            else:
+                self._spans.remove(span)
+
+    def _is_next(self, span: Span) -> bool:
+        """Whether something of it can be delivered, or it can go."""
+        in_turn = not self.is_ordered or span is self._spans[0]
+        return in_turn and (bool(span.held) or span.is_done)
 
     async def _cut(self, span: Span) -> None:
         """List the parts of a span, instead of what is left of it."""
@@ -181,5 +194,5 @@ class Listing:
         if parts:
             index = self._spans.index(span) + 1
             self._spans[index:index] = parts
-        self._deliver()
+        await self._deliver()
         self._schedule()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import compress, repeat
+from time import monotonic
+
+from anyio.lowlevel import checkpoint
 
 from mcp_server.embedded.storage.glob import Glob
-from mcp_server.file_pages import Columns, name_of
+from mcp_server.file_kinds import name_of
+from mcp_server.file_pages import Columns
 
 # A slash by most programs, the other by Hadoop's.
 _MARKER_ENDINGS = ("/", "_$folder$")
+_SECONDS_AT_A_TIME = 0.005
 
 
 def chosen(files: Columns, flags: Iterable[object]) -> Columns:
@@ -34,15 +39,27 @@ def without_markers(files: Columns) -> Columns:
     )
 
 
-def matching_names(glob: Glob, files: Columns) -> Columns:
+async def matching_names(glob: Glob, files: Columns) -> Columns:
     """The files whose name matches."""
     if glob.suffixes is None:
-        return chosen(files, map(glob.matches, map(name_of, files.paths)))
+        return await _matching(glob, files, map(name_of, files.paths))
     # No suffix has a slash: what the name ends with, the path does.
     return chosen(files, map(str.endswith, map(str.rstrip, files.paths, repeat("/")), repeat(glob.suffixes)))
 
 
-def matching_paths(glob: Glob, prefix: str, files: Columns) -> Columns:
+async def matching_paths(glob: Glob, prefix: str, files: Columns) -> Columns:
     """The files whose path below the prefix matches; one slash between the two is not part of it."""
     begin = len(prefix)
-    return chosen(files, map(glob.matches, [path[begin:].removeprefix("/") for path in files.paths]))
+    return await _matching(glob, files, (path[begin:].removeprefix("/") for path in files.paths))
+
+
+async def _matching(glob: Glob, files: Columns, texts: Iterable[str]) -> Columns:
+    """The files whose text matches. However long the pattern takes, others have their turn after a key."""
+    flags: list[object] = []
+    due = monotonic() + _SECONDS_AT_A_TIME
+    for text in texts:
+        flags.append(glob.matches(text))
+        if monotonic() > due:
+            await checkpoint()
+            due = monotonic() + _SECONDS_AT_A_TIME
+    return chosen(files, flags)

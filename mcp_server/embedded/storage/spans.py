@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from operator import lt
 
 from mcp_server.embedded.storage.faults import unexpected_answer
@@ -45,7 +45,8 @@ class Span:
     is_done: bool = False
     fault: ConnectorError | None = None
     held: deque[Columns] = field(default_factory=deque[Columns])
-    """Files that were found and nobody has taken."""
+    """Pages of files that were found and nobody has taken."""
+    files_held: int = 0
     _marks: set[str] = field(default_factory=set[str])
 
     @property
@@ -57,6 +58,18 @@ class Span:
     def is_long(self) -> bool:
         """Whether it can be expected that much is left of it."""
         return self.pages >= self.patience and not (self.is_done or self.fault)
+
+    def levels(self) -> list[str]:
+        """The folders that hold the last key's folder, from the top, in which something may be left."""
+        begin = len(self.prefix)
+        ends = [index + 1 for index, character in enumerate(self.last) if character == "/" and index >= begin]
+        folders = [self.prefix, *(self.last[:end] for end in ends)]
+        return [folder for folder, inner in pairwise(folders) if not (self.until and self.until.startswith(inner))]
+
+    @property
+    def folder(self) -> str:
+        """The last key's folder, or the prefix."""
+        return max(self.prefix, self.last[: self.last.rfind("/") + 1], key=len)
 
     def has_left(self, text: str) -> bool:
         """Whether the text is behind all that was listed, and before the end."""
@@ -77,7 +90,18 @@ class Span:
         self.last = max([self.last, *page.files.paths[-1:], *page.folders[-1:]])
         self.is_done = not page.mark or self._ends_before(self.last)
         self.sample = page.files.paths[::_SAMPLED]
-        self.held.append(self._own(page.files))
+        self.hold(self._own(page.files))
+
+    def hold(self, files: Columns) -> None:
+        """Keep them until they are next."""
+        self.held.append(files)
+        self.files_held += len(files.paths)
+
+    def let_go(self) -> Columns:
+        """The first page that is held; raises IndexError when there is none."""
+        files = self.held.popleft()
+        self.files_held -= len(files.paths)
+        return files
 
     def cut(self, cuts: Sequence[str]) -> list[Span]:
         """The parts behind the cuts, which are not the span's any more; without cuts it is left alone for some time."""

@@ -10,7 +10,6 @@ import string
 from collections.abc import Awaitable, Callable, Iterable
 from copy import copy
 from functools import partial
-from itertools import pairwise
 from posixpath import commonprefix
 
 import anyio
@@ -22,8 +21,11 @@ from mcp_server.errors import ConnectorError
 Ask = Callable[..., Awaitable[Page]]
 
 _MOST_CUTS = 64
+_MOST_FOLDERS = 32
+"""As many parts as there are requests at a time: behind each, most of a page is listed in vain."""
+
 _ENOUGH_CUTS = 4
-_MOST_LEVELS = 8
+MOST_LEVELS = 8
 _PROBES_AT_ONCE = 8
 _DIGITS = {*string.digits}
 _LAST_CHARACTER = 0x10FFFF
@@ -63,21 +65,13 @@ async def _gathered(questions: Iterable[Callable[[], Awaitable[Page]]]) -> list[
 
 async def _folders(ask: Ask, span: Span) -> list[str]:
     """Folders beside those that the last key is in; those of the higher levels hold more."""
-    levels = _levels(span)[:_MOST_LEVELS]
+    levels = span.levels()[:MOST_LEVELS]
     questions = [partial(ask, level, delimiter="/", start_after=span.last) for level in levels]
     cuts: list[str] = []
     for page in await _gathered(questions):
         folders = [folder for folder in page.folders if span.has_left(folder)] if page else []
-        cuts += _thinned(folders, _MOST_CUTS - len(cuts))
+        cuts += _thinned(folders, _MOST_FOLDERS - len(cuts))
     return cuts
-
-
-def _levels(span: Span) -> list[str]:
-    """The folders that hold the last key's folder, and may hold others that are left."""
-    begin = len(span.prefix)
-    ends = [index + 1 for index, character in enumerate(span.last) if character == "/" and index >= begin]
-    folders = [span.prefix, *(span.last[:end] for end in ends)]
-    return [folder for folder, inner in pairwise(folders) if not (span.until and span.until.startswith(inner))]
 
 
 def _thinned(texts: list[str], most: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import groupby
 from operator import itemgetter
@@ -10,10 +9,12 @@ from typing import Any
 
 from mcp_server.embedded.storage.objects import Page
 from mcp_server.embedded.storage.spans import Span
+from mcp_server.embedded.storage.splitting import MOST_LEVELS
 from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns
 
 _MOST_PAGES = 4
+_FEWEST_FOLDERS = 2
 _MOST_FOLDERS_SAMPLED = 20
 _LAST = "\U0010ffff" * 8
 
@@ -21,36 +22,59 @@ _Entry = tuple[str, tuple[Any, ...] | None]
 
 
 async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> list[Span]:
-    """A part for each folder behind the one that the span is in, and for the files between; the span ends before them.
+    """A part for each folder behind those that the span is in, and for the files between; the span ends before them.
 
     Folders that are many and small are left together: a request for each would take longer.
     """
-    pages = [] if span.delimiter or not span.last or _are_small(span) else await _level(ask, span)
-    found = [entry for page in pages for entry in _entries(page) if span.has_left(entry[0])]
-    entries = sorted(found, key=itemgetter(0))
-    if not span.is_sorted or sum(files is None for _, files in entries) < 2:  # what it took meanwhile tells of order
+    levels: list[str] = []
+    entries: list[_Entry] = []
+    for level in [] if span.delimiter else [*span.levels(), span.folder][:MOST_LEVELS]:
+        if _has_folders(_left(span, entries)) or _are_small(span, level):
+            break
+        pages = await _level(ask, level)
+        if not pages:
+            break
+        levels.append(level)
+        entries += [entry for page in pages for entry in _entries(page)]
+    left = _left(span, entries)
+    if not span.is_sorted or not _has_folders(left):  # what it took meanwhile tells of order
         span.patience *= 2
         return []
-    inner, slash, _ = span.last[len(span.prefix) :].partition("/")
-    span.shorten(f"{span.prefix}{inner}/{_LAST}" if slash else span.last)
+    span.shorten(_end_of_own(span, levels))
     return [
-        part
-        for is_folder, group in groupby(entries, _is_folder)
-        for part in _parts(span, [*group], is_folder=is_folder)
+        part for is_folder, group in groupby(left, _is_folder) for part in _parts(span, [*group], is_folder=is_folder)
     ]
 
 
-def _are_small(span: Span) -> bool:
-    begin = len(span.prefix)
-    return len({key[begin:].partition("/")[0] for key in span.sample if "/" in key[begin:]}) > _MOST_FOLDERS_SAMPLED
+def _left(span: Span, entries: list[_Entry]) -> list[_Entry]:
+    """What is behind all that the span has listed by now, in order."""
+    return sorted((entry for entry in entries if span.has_left(entry[0])), key=itemgetter(0))
 
 
-async def _level(ask: Callable[..., Awaitable[Page]], span: Span) -> list[Page]:
-    """All pages of what lies directly below the prefix; none where they are many, or not in order, or not to be had."""
+def _has_folders(entries: list[_Entry]) -> bool:
+    """Whether there are enough to be listed at once."""
+    return sum(map(_is_folder, entries)) >= _FEWEST_FOLDERS
+
+
+def _end_of_own(span: Span, levels: list[str]) -> str:
+    """Where the folder ends that the span is in, of those directly below the levels: what is behind it is listed."""
+    level = max((each for each in levels if span.last.startswith(each)), key=len)
+    inner, slash, _ = span.last[len(level) :].partition("/")
+    return f"{level}{inner}/{_LAST}" if slash else span.last
+
+
+def _are_small(span: Span, level: str) -> bool:
+    begin = len(level)
+    inner = [key[begin:].partition("/") for key in span.sample if key.startswith(level)]
+    return len({folder for folder, slash, _ in inner if slash}) > _MOST_FOLDERS_SAMPLED
+
+
+async def _level(ask: Callable[..., Awaitable[Page]], level: str) -> list[Page]:
+    """All pages of what lies directly below the level; none where they are many, or not in order, or not to be had."""
     pages: list[Page] = []
     try:
         while len(pages) < _MOST_PAGES:
-            pages.append(await ask(span.prefix, delimiter="/", mark=pages[-1].mark if pages else ""))
+            pages.append(await ask(level, delimiter="/", mark=pages[-1].mark if pages else ""))
             if not pages[-1].mark:
                 return pages if all(page.is_sorted for page in pages) else []
     except ConnectorError:
@@ -72,4 +96,6 @@ def _parts(span: Span, entries: list[_Entry], *, is_folder: bool) -> list[Span]:
         return [Span(folder, after=span.after) for folder, _ in entries]
     # What was listed up to now is behind `after`, and these are behind that.
     rows = [row for _, row in entries if row]
-    return [Span("", is_done=True, held=deque([Columns(*map(list, zip(*rows, strict=True)))]))]
+    found = Span("", is_done=True)
+    found.hold(Columns(*map(list, zip(*rows, strict=True))))
+    return [found]

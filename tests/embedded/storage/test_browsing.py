@@ -89,6 +89,8 @@ async def test_a_pattern_finds_files_in_all_folders(prefix: str, pattern: str, f
         ("incoming/", "{z,zz}.txt", ("incoming/z.txt",), "incoming/z"),
         ("incoming/2026/", "y.mov", ("incoming/2026/y.mov",), "incoming/2026/y.mov"),
         ("incoming/20", "*", (), "incoming/20"),
+        ("trail/", "tr*", ("trail/",), "trail/"),
+        ("trail/", "x*", (), "trail/x"),
     ],
 )
 async def test_not_recursive_is_what_lies_directly_below_the_prefix(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from mcp_server.embedded.storage import Limits, Query, Storage, Storages, page, walk
 from mcp_server.fields import Sort
 from mcp_server.file_pages import Collector, Position
+from tests.bench.s3_listing import Bucket, serving
 from tests.embedded.storage.clouds import QUICK, settings_at, some_account
-from tests.emulators.s3_listing import Bucket, serving
 
 pytestmark = pytest.mark.anyio
 

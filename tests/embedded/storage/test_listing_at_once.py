@@ -17,10 +17,10 @@ from mcp_server.embedded.storage import Limits, Query, Storage, StorageFault, pa
 from mcp_server.embedded.storage.objects import Page
 from mcp_server.fields import Sort
 from mcp_server.file_pages import Collector, Columns
+from tests.bench.s3_listing import SHAPES, Bucket
 from tests.embedded.storage.clouds import QUICK
 from tests.embedded.storage.shelf import Shelf
 from tests.embedded.storage.test_listing import AT_ONCE, ONE_AFTER_ANOTHER, opened, paged, walked
-from tests.emulators.s3_listing import SHAPES, Bucket
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +134,14 @@ async def test_a_fault_behind_a_page_that_is_full_is_none() -> None:
     assert [file.path for file in collector.page()[0]] == bucket.keys[:900]
 
 
+async def test_a_fault_while_totals_are_counted_leaves_the_page_without_them() -> None:
+    bucket = bucket_of("flat")
+    bucket.broken_after = bucket.keys[200]
+    whole, collector = await filled(bucket, ONE_AFTER_ANOTHER, wants_totals=True)
+    assert not whole
+    assert [file.path for file in collector.page()[0]] == bucket.keys[:5]
+
+
 async def test_nothing_is_listed_while_nobody_takes_what_was_found() -> None:
     bucket = bucket_of("flat")
     async with opened(bucket) as storage, aclosing(walk(storage, ALL, AT_ONCE)) as listing:
@@ -181,12 +189,53 @@ async def test_where_no_listing_starts_in_the_middle_folders_are_listed_at_once(
 
 async def test_folders_are_listed_at_once_unless_they_are_many_and_small() -> None:
     large = Shelf.of(f"{folder}/{number:03}" for folder in "abcdef" for number in range(200))
+    below = Shelf.of(f"in/2026/{folder}/{number:03}" for folder in "abcdef" for number in range(200))
     small = Shelf.of(f"{folder:04}/{number}" for folder in range(600) for number in range(2))
-    for shelf, most in ((large, 8), (small, 1)):
+    for shelf, most in ((large, 8), (below, 8), (small, 1)):
         shelf.starts_anywhere, shelf.page_size = False, 50
         assert len(await walked(shelf, ALL)) == 1200
         assert len({prefix for prefix, delimiter in shelf.listed if not delimiter}) <= most
     assert {"b/", "f/"} < {prefix for prefix, _ in large.listed}
+    assert {"in/2026/b/", "in/2026/f/"} < {prefix for prefix, _ in below.listed}
+
+
+class InTurns(Shelf):
+    """Answers all that is asked at a time together, when nothing more is asked."""
+
+    turn: anyio.Event
+
+    async def list_page(
+        self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
+    ) -> Page:
+        await self.turn.wait()
+        self.page_size = 1000 if delimiter else 50
+        return await super().list_page(prefix, delimiter=delimiter, start_after=start_after, mark=mark, most=most)
+
+    async def turns(self) -> int:
+        """How many of them the whole listing takes."""
+        self.turn, turns = anyio.Event(), 0
+        async with anyio.create_task_group() as tasks:
+
+            async def take() -> None:
+                assert await walked(self, ALL) == sorted(self.contents)
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(take)
+            while True:
+                await anyio.wait_all_tasks_blocked()
+                self.turn.set()
+                self.turn, turns = anyio.Event(), turns + 1
+        return turns
+
+
+async def test_files_beside_the_folders_hinder_no_listing_at_once() -> None:
+    folders = [f"{folder:03}/{number:03}" for folder in range(120) for number in range(200)]
+    bare = InTurns.of(folders)
+    beside = InTurns.of([*folders, *(f"{folder:03}.txt" for folder in range(120))])
+    for shelf in (bare, beside):
+        shelf.starts_anywhere = False
+        assert isinstance(shelf, InTurns)
+        assert await shelf.turns() < 30
 
 
 class InOtherOrder(Shelf):

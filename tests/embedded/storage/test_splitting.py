@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from mcp_server import transport_pool
 from mcp_server.embedded.storage import Query, Storage, StorageFault, splitting
+from mcp_server.embedded.storage.objects import Page
 from mcp_server.embedded.storage.paging import pages
 from mcp_server.embedded.storage.spans import Span
 from mcp_server.embedded.storage.splitting import parts_by_key
@@ -32,7 +34,7 @@ def shelf_of(*keys: str) -> Shelf:
 async def test_of_many_folders_some_are_taken_that_are_evenly_spread() -> None:
     shelf = shelf_of("a/0", *(f"b{number:03}/x" for number in range(640)))
     parts = await parts_by_key(shelf.list_page, Span("", last="a/0"))
-    assert [part.after for part in parts] == [f"b{number:03}/" for number in range(0, 640, 10)]
+    assert [part.after for part in parts] == [f"b{number:03}/" for number in range(0, 640, 20)]
     assert [part.until for part in parts] == [*[part.after for part in parts[1:]], ""]
 
 
@@ -82,6 +84,43 @@ async def test_folders_and_the_files_between_them_are_parts() -> None:
     ]
 
 
+async def test_a_tree_below_one_folder_is_cut_below_it() -> None:
+    shelf = shelf_of("media/a/1", "media/a/2", "media/b.mp4", "media/c/1", "media/d/1", "notes.txt", "other/1")
+    span = Span("", last="media/a/1")
+    parts = await parts_by_folder(shelf.list_page, span)
+    assert "media/a/2" < span.until < "media/b.mp4"
+    assert [(part.prefix, [[*files.paths] for files in part.held]) for part in parts] == [
+        ("", [["media/b.mp4"]]),
+        ("media/c/", []),
+        ("media/d/", []),
+        ("", [["notes.txt"]]),
+        ("other/", []),
+    ]
+    assert await parts_by_folder(shelf.list_page, span) == []
+
+
+@pytest.mark.parametrize(
+    ("reached", "prefixes"),
+    [
+        ("m/a/2", ["m/b/", "m/c/", "m/d/", "", "x/"]),
+        ("m/b/1", ["m/c/", "m/d/", "", "x/"]),
+        ("m/c/1", ["m/d/", "", "x/"]),
+        ("m/d/1", []),
+        ("x/1", []),
+    ],
+)
+async def test_what_was_listed_while_the_levels_were_looked_at_is_in_no_part(reached: str, prefixes: list[str]) -> None:
+    shelf = shelf_of("m/a/1", "m/a/2", "m/b/1", "m/c/1", "m/d/1", "m/e.mp4", "x/1")
+    span = Span("", last="m/a/1")
+
+    async def ask(prefix: str, **bounds: Any) -> Page:
+        span.last = reached if prefix else span.last
+        return await shelf.list_page(prefix, **bounds)
+
+    assert [part.prefix for part in await parts_by_folder(ask, span)] == prefixes
+    assert not prefixes or reached < span.until < prefixes[0]
+
+
 @pytest.mark.parametrize("page_size", [1, 1000])
 async def test_a_level_of_many_pages_or_of_few_folders_is_left_whole(page_size: int) -> None:
     shelf = shelf_of("a.mp4", "b.mp4", "c.mp4", "d.mp4", "e/1")
@@ -89,6 +128,31 @@ async def test_a_level_of_many_pages_or_of_few_folders_is_left_whole(page_size: 
     span = Span("", last="a.mp4")
     assert await parts_by_folder(shelf.list_page, span) == []
     assert span.patience == 4
+    assert shelf.listed == [("", "/")]
+
+
+async def test_no_level_is_looked_at_below_one_that_has_folders_enough() -> None:
+    shelf = shelf_of("m/n/a/1", "m/n/b/1", "m/n/c/1", "x/1", "y/1")
+    parts = await parts_by_folder(shelf.list_page, Span("", last="m/n/a/1"))
+    assert [part.prefix for part in parts] == ["x/", "y/"]
+    assert shelf.listed == [("", "/")]
+
+
+async def test_a_tree_that_is_deeper_than_what_is_looked_at_is_left_whole() -> None:
+    deep = "".join(f"{number:02}/" for number in range(splitting.MOST_LEVELS + 4))
+    between = deep[: -len("00/") * 2] + "z.mp4"
+    shelf = shelf_of(f"{deep}1", f"{deep}b/1", f"{deep}c/1", between)
+    span = Span("", last=f"{deep}1")
+    assert await parts_by_folder(shelf.list_page, span) == []
+    assert span.until == ""
+
+
+async def test_folders_behind_files_of_the_same_folder_are_parts() -> None:
+    shelf = shelf_of("m/1.mp4", "m/2.mp4", "m/a/1", "m/b/1", "m/c/1")
+    span = Span("m/", last="m/1.mp4")
+    parts = await parts_by_folder(shelf.list_page, span)
+    assert [part.prefix for part in parts] == ["", "m/a/", "m/b/", "m/c/"]
+    assert span.until == "m/1.mp4"
 
 
 async def test_files_between_folders_are_walked_in_their_places() -> None:

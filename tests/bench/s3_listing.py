@@ -1,6 +1,6 @@
 """An S3 endpoint that only lists, from sorted keys in memory: any number of them, late or throttled on demand.
 
-`python -m tests.emulators.s3_listing PORT SHAPE KEYS [MILLISECONDS]` serves a bucket of that shape.
+`python -m tests.bench.s3_listing PORT SHAPE KEYS [MILLISECONDS]` serves a bucket of that shape.
 """
 
 from __future__ import annotations
