@@ -1,6 +1,6 @@
 """How a connector that exists is changed or deleted: it is looked up first, and no deletion goes without a yes.
 
-The yes is the person's, where the client can ask them, or the connector's name among the arguments.
+The yes is the person's. Only where the client cannot ask them, the connector's name among the arguments stands for it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mcp_server.elicitation import Caller
 from mcp_server.errands import Site
 from mcp_server.errors import ApiRefused, ConnectorError
 from mcp_server.fields import ALL_CREDENTIAL_FIELDS
-from mcp_server.presentation import DeletedConnector, deleted, structured
+from mcp_server.presentation import DeletedConnector, deleted, quoted, structured
 from mcp_server.resources import Connector
 
 _KEPT = "Media already imported and the files in the storage stay."
@@ -46,15 +46,17 @@ async def delete(
     Raises ConnectorError, also (and then nothing was deleted) when it is not confirmed.
     """
     connector = await _live(site, request.connector_id)
-    if request.confirm_name is None:
-        consent = await caller.form.agreed(_question(site, connector))
-        if isinstance(consent, InputRequiredResult):
-            return consent
-        if consent is Consent.REFUSED:
-            return DeletedConnector(connector_id=request.connector_id, deleted=False, message=_DECLINED)
-        await _check(site, connector, consent)
-    elif request.confirm_name not in _names(site, connector):
+    if request.confirm_name is not None and request.confirm_name not in _names(site, connector):
         raise _misnamed(site, connector)
+    consent = await caller.form.agreed(_question(site, connector))
+    if isinstance(consent, InputRequiredResult):
+        return consent
+    if consent is Consent.REFUSED:
+        return DeletedConnector(connector_id=request.connector_id, deleted=False, message=_DECLINED)
+    if consent is not Consent.UNABLE:
+        await _check(site, connector, consent)
+    elif request.confirm_name is None:
+        raise _needed(site, connector)
     return deleted(request, await site.ask(op.DELETE_CONNECTOR, request))
 
 
@@ -73,8 +75,6 @@ async def _readable(site: Site, connector_id: str) -> Connector | None:
 
 async def _check(site: Site, connector: Connector, consent: Consent) -> None:
     """Raises ConnectorError without a consent to what the connector is at this moment."""
-    if consent is Consent.UNABLE:
-        raise _needed(site, connector)
     if consent is Consent.UNANSWERED:
         raise _unanswered()
     now = _question(site, await _live(site, connector.connector_id))
@@ -82,9 +82,10 @@ async def _check(site: Site, connector: Connector, consent: Consent) -> None:
         raise _changed()
 
 
-def _names(site: Site, connector: Connector) -> tuple[str, str]:
-    """Its name, and what a model sees of it."""
-    return connector.name.strip(), str(_shown(site, connector)["name"]).strip()
+def _names(site: Site, connector: Connector) -> tuple[str, ...]:
+    """Its name, and what a model sees of it, also as it stands in quotes."""
+    shown = str(_shown(site, connector)["name"]).strip()
+    return connector.name.strip(), shown, quoted(shown)[1:-1]
 
 
 def _shown(site: Site, connector: Connector) -> Mapping[str, Any]:
@@ -114,6 +115,11 @@ def _storage(shown: Mapping[str, Any]) -> str:
     return f"{provider} bucket {shown.get('bucket', 'unknown')}"
 
 
+def _identified(shown: Mapping[str, Any]) -> str:
+    """Which it is, and its name in quotes, out of which no name can get."""
+    return f"{shown['connector_id']} ({_storage(shown)}) is named {quoted(shown['name'])}."
+
+
 def _dependents(shown: Mapping[str, Any]) -> str:
     """What stops with it, by its scopes."""
     folder = f" to its folder {shown['export_base_path']}" if "export_base_path" in shown else ""
@@ -125,17 +131,15 @@ def _needed(site: Site, connector: Connector) -> ConnectorError:
     shown = _shown(site, connector)
     return ConnectorError(
         "Nothing was deleted: the person cannot be asked through this client, so a deletion needs confirm_name, the "
-        f'name of the connector. {shown["connector_id"]} ({_storage(shown)}) is named "{shown["name"]}".',
+        f"name of the connector. {_identified(shown)}",
         hint=f"{_dependents(shown)} {_KEPT} If the person wants that, call again with confirm_name.",
         code="confirmation_needed",
     )
 
 
 def _misnamed(site: Site, connector: Connector) -> ConnectorError:
-    shown = _shown(site, connector)
     return ConnectorError(
-        f"Nothing was deleted: confirm_name is not the name of the connector. {shown['connector_id']} "
-        f'({_storage(shown)}) is named "{shown["name"]}".',
+        f"Nothing was deleted: confirm_name is not the name of the connector. {_identified(_shown(site, connector))}",
         hint="Make sure that this is the one: list_connectors tells ids and names.",
         code="confirmation_failed",
     )
@@ -151,7 +155,7 @@ def _changed() -> ConnectorError:
 
 def _unanswered() -> ConnectorError:
     return ConnectorError(
-        "Nothing was deleted: nobody answered in time whether the connector is to be deleted.",
-        hint="Call again when the person is ready.",
+        "Nothing was deleted: the person was asked whether the connector is to be deleted, and no answer came.",
+        hint="Call again when the person is ready to answer.",
         code="confirmation_unanswered",
     )

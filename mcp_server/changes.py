@@ -5,6 +5,7 @@ An account is what calls act on: each API key's own, or the server's, which all 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 LIST_URI = "connectors://list"
 ONE_URI = "connectors://{connector_id}"
-MAX_STREAMS = 100
-"""Listening streams of an account at a time."""
+MAX_STREAMS = 1_000
+"""Listening streams of an account at a time; so many, because callers may share the server's."""
+
+MAX_STREAMS_A_CALLER = 100
 
 OWN_ACCOUNT = ""
 
@@ -33,6 +36,8 @@ class Audience:
     def __init__(self) -> None:
         self.streams = ListenHandler(self, max_subscriptions=MAX_STREAMS)
         self.present = 0
+        self.places: Counter[str] = Counter()
+        """Streams of each caller."""
         self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
@@ -44,6 +49,16 @@ class Audience:
             self._listeners.pop(token, None)
 
         return leave
+
+    @contextmanager
+    def place_of(self, caller: str) -> Generator[bool]:
+        """A place for one more stream of the caller, if it is not one too many."""
+        self.places[caller] += 1
+        try:
+            yield self.places[caller] <= MAX_STREAMS_A_CALLER
+        finally:
+            self.places[caller] -= 1
+            self.places += Counter()  # drops who has none any more
 
     async def publish(self, event: ServerEvent) -> None:
         """Tell all of it, without a moment at which a call could be cancelled between its change and this."""

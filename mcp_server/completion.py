@@ -37,9 +37,10 @@ async def _ids(backing: Backing, typed: str) -> Completion:
 
 
 async def _ids_and_names(backing: Backing, typed: str) -> Completion:
-    """The names that have it in them, then the ids that begin so."""
+    """The names that have it in them, the id for a name that the prompt would not take; then the ids that begin so."""
     rows = await _rows(backing)
-    names = [row.name for row in rows if _is_named(row, typed)]
+    named = [row for row in rows if _is_named(row, typed)]
+    names = [row.name if len(row.name) <= prompts.MOST_TYPED else row.connector_id for row in named]
     return _completion([*names, *(row.connector_id for row in rows if typed and _has_id(row, typed))])
 
 

@@ -14,6 +14,9 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.session import ServerSession
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
     CallToolRequestParams,
     ElicitationCapability,
     ElicitRequest,
@@ -31,6 +34,8 @@ FORM_SECONDS = 600.0
 HEARTBEAT_SECONDS = 10.0
 _FORM = "confirmation"
 _YES = "confirm"
+_NOT_ASKED = frozenset({METHOD_NOT_FOUND, INVALID_REQUEST, INVALID_PARAMS})
+"""Errors of clients that show no such form, and of sessions that cannot reach theirs; after others it may be seen."""
 
 
 class Consent(Enum):
@@ -39,8 +44,8 @@ class Consent(Enum):
     GIVEN = "the person agreed"
     REFUSED = "the person does not want to"
     OUTDATED = "the person agreed to something else"
-    UNANSWERED = "nobody answered in time"
-    UNABLE = "the client cannot ask the person, or its answer is none"
+    UNANSWERED = "the person may have been asked, and no answer came"
+    UNABLE = "the client cannot ask the person"
 
 
 @dataclass(frozen=True)
@@ -78,14 +83,10 @@ class Form:
 NO_FORM = Form()
 
 
-def _consent(answer: object) -> Consent:
-    """What an answer to a form comes to; anything but a plain yes or no is none."""
-    if not isinstance(answer, ElicitResult):
-        return Consent.UNABLE
-    if answer.action != "accept":
-        return Consent.REFUSED
-    ticked = truth((answer.content or {}).get(_YES))
-    return (Consent.GIVEN if ticked else Consent.REFUSED) if isinstance(ticked, bool) else Consent.UNABLE
+def _consent(answer: ElicitResult) -> Consent:
+    """What an answer to a form comes to: anything but a box that is ticked is a no."""
+    is_yes = answer.action == "accept" and truth((answer.content or {}).get(_YES)) is True
+    return Consent.GIVEN if is_yes else Consent.REFUSED
 
 
 @dataclass(frozen=True)
@@ -107,10 +108,10 @@ class SessionForm(Form):
 
     async def _asked(self, form: ElicitRequestFormParams) -> Consent:
         try:
-            answer = await self.session.elicit_form(form.message, form.requested_schema, self.request_id)
-        except (MCPError, ValidationError):
-            return Consent.UNABLE
-        return _consent(answer)
+            return _consent(await self.session.elicit_form(form.message, form.requested_schema, self.request_id))
+        except (MCPError, ValidationError) as error:
+            is_unable = isinstance(error, MCPError) and error.code in _NOT_ASKED
+            return Consent.UNABLE if is_unable else Consent.UNANSWERED
 
     async def _keep_waiting(self) -> None:
         beats = 0
@@ -130,7 +131,8 @@ class RoundForm(Form):
         if self.params.request_state is None:
             state = json.dumps({"agreeing_to": question.mark})
             return InputRequiredResult(input_requests={_FORM: ElicitRequest(params=question.form)}, request_state=state)
-        consent = _consent((self.params.input_responses or {}).get(_FORM))
+        answer = (self.params.input_responses or {}).get(_FORM)
+        consent = _consent(answer) if isinstance(answer, ElicitResult) else Consent.UNANSWERED
         if consent is Consent.GIVEN and json.loads(self.params.request_state)["agreeing_to"] != question.mark:
             return Consent.OUTDATED
         return consent

@@ -17,7 +17,7 @@ from mcp_server.authority import Authority
 from mcp_server.fields import ALL_CREDENTIAL_FIELDS
 from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
 from mcp_server.operation import AnyOperation
-from mcp_server.presentation import visible
+from mcp_server.presentation import quoted, visible
 from mcp_server.redaction import Scrubber
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class _Entry:
     steps: Callable[[Authority, Arguments], Steps]
 
     def arguments(self, given: Arguments, scrubber: Scrubber) -> Arguments:
-        """The arguments as they may be shown; raises MCPError for one that is unknown, missing or too long."""
+        """The arguments without secrets; raises MCPError for one that is unknown, missing or too long."""
         known = self.prompt.arguments or []
         names = [each.name for each in known]
         if set(given) - set(names):
@@ -60,7 +60,7 @@ class _Entry:
             raise _refused(f"{self.prompt.name} needs: {', '.join(each.name for each in known if each.required)}.")
         if any(len(text) > MOST_TYPED for text in typed.values()):
             raise _refused(f"An argument of a prompt has at most {MOST_TYPED} characters.")
-        return {name: visible(scrubber.text(text)) for name, text in typed.items() if text}
+        return {name: scrubber.text(text) for name, text in typed.items() if text}
 
 
 def providers(authority: Authority) -> list[str]:
@@ -102,12 +102,17 @@ def _store(authority: Authority, arguments: Arguments) -> tuple[str, AnyOperatio
     return _STORES[name]
 
 
+def _shown(name: str) -> str:
+    """In quotes, out of which it cannot get, and with nothing in it that cannot be seen."""
+    return visible(quoted(name))
+
+
 _NO_SECRETS = "Never ask me for a key or another secret, and take none from this conversation."
 
 
 def _connecting(authority: Authority, arguments: Arguments) -> str:
     noun, _ = _store(authority, arguments)
-    named = f' "{arguments[BUCKET]}"' if BUCKET in arguments else ""
+    named = f" {_shown(arguments[BUCKET])}" if BUCKET in arguments else ""
     return f"Connect my {noun}{named} to VideoVector. {_NO_SECRETS}"
 
 
@@ -134,8 +139,8 @@ def _connection(authority: Authority, arguments: Arguments) -> Steps:
 
 
 def _diagnosing(_: Authority, arguments: Arguments) -> str:
-    named = arguments[CONNECTOR]
-    return f'Find out what is wrong with my connector "{named}", and change nothing before I agree. {_NO_SECRETS}'
+    named = _shown(arguments[CONNECTOR])
+    return f"Find out what is wrong with my connector {named}, and change nothing before I agree. {_NO_SECRETS}"
 
 
 def _diagnosis(_: Authority, __: Arguments) -> Steps:

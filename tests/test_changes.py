@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from mcp import Client, MCPError
 from mcp.client.subscriptions import Subscription
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST
 
+from mcp_server import changes
 from mcp_server.changes import LIST_URI, ONE_URI, Changes
 from mcp_server.prompts import CONNECT
 from mcp_server.sessions import MAX_URIS
@@ -190,6 +194,28 @@ def test_a_client_of_stdio_is_promised_changes_of_resources_and_of_nothing_else(
     assert said["resources"] == {"subscribe": True, "listChanged": True}
     assert said["tools"] == said["prompts"] == {"listChanged": False}
     assert said["completions"] == {}
+
+
+async def test_of_callers_who_share_an_account_none_takes_all_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_STREAMS_A_CALLER", 2)
+    caller = "one"
+    backing = backed(Api())
+    server = build_server(lambda: replace(backing, caller=caller))
+    async with Client(server, mode=ERAS[1]) as client, AsyncExitStack() as streams:
+        for _ in range(2):
+            await streams.enter_async_context(client.listen(resources_list_changed=True))
+        with pytest.raises(MCPError, match="end one of them first"):
+            await streams.enter_async_context(client.listen(resources_list_changed=True))
+        caller = "other"
+        async with client.listen(resources_list_changed=True):
+            (audience,) = backing.changes.audiences.values()
+            assert audience.places == {"one": 2, "other": 1}
+        with anyio.fail_after(10):
+            while "other" in audience.places:
+                await checkpoint()
+        await streams.aclose()
+    await anyio.wait_all_tasks_blocked()
+    assert not audience.places
 
 
 @pytest.mark.parametrize("era", [ERAS[1]])

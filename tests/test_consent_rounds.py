@@ -31,9 +31,9 @@ async def _round(client: Client, state: str | None, answer: Any = None, /, **cha
     )
 
 
-async def _state(client: Client) -> str:
+async def _state(client: Client, **changes: Any) -> str:
     """The sealed state of a first round."""
-    first = await _round(client, None)
+    first = await _round(client, None, **changes)
     assert isinstance(first, InputRequiredResult)
     ((name, request),) = (first.input_requests or {}).items()
     assert name == "confirmation"
@@ -75,7 +75,8 @@ async def test_an_answer_without_a_question_is_not_heard() -> None:
     counter = Counter()
     async with counter.client(ERAS[1], _unused) as client:
         assert isinstance(await _round(client, None, YES), InputRequiredResult)
-        assert "confirmation_needed" in error_of(await _round(client, await _state(client)))
+        for named in ({}, {"confirm_name": "Archive"}):
+            assert "confirmation_unanswered" in error_of(await _round(client, await _state(client, **named), **named))
     assert counter.deletions == 0
 
 
@@ -123,23 +124,26 @@ def test_a_session_that_declares_forms_is_asked_over_it(version: str, declared: 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "said"),
     [
-        {"error": {"code": -32000, "message": "There is no screen."}},
-        {"error": {"code": -32601, "message": "Method not found"}},
-        {"result": {"action": "maybe"}},
-        {"result": {}},
-        {"result": {"action": "accept", "content": {"confirm": {"deep": True}}}},
+        ({"error": {"code": -32000, "message": "There is no screen."}}, "code: confirmation_unanswered"),
+        ({"error": {"code": -32601, "message": "Method not found"}}, "code: confirmation_needed"),
+        ({"result": {"action": "maybe"}}, "code: confirmation_unanswered"),
+        ({"result": {}}, "code: confirmation_unanswered"),
+        ({"result": {"action": "accept", "content": {"confirm": {"deep": True}}}}, "code: confirmation_unanswered"),
+        ({"result": {"action": "accept"}}, "deleted: false"),
     ],
 )
-def test_an_answer_of_a_session_that_is_none_deletes_nothing(version: str, answer: Json, lines: Lines) -> None:
+def test_an_answer_of_a_session_that_is_none_deletes_nothing(
+    version: str, answer: Json, said: str, lines: Lines
+) -> None:
     lines.initialize(version, **FORMS[0])
     one = _made(lines, ERAS[0], FORMS[0])
     wanted = lines.request("tools/call", {"name": TOOL, "arguments": one})
     lines.send({"jsonrpc": "2.0", "id": lines.receive()["id"], **answer})
     result = lines.receive()
     assert result["id"] == wanted
-    assert "confirmation_needed" in result["result"]["content"][0]["text"]
+    assert said in result["result"]["content"][0]["text"]
     assert not lines.call("get_connector", **one)["isError"]
 
 

@@ -21,7 +21,7 @@ from mcp_types import (
 )
 from mcp_types import TextResourceContents as Contents
 
-from mcp_server import completion, connector_resources, resource_schemes
+from mcp_server import completion, connector_resources, prompts, resource_schemes
 from mcp_server.changes import LIST_URI, ONE_URI
 from mcp_server.connector_resources import PAGE
 from mcp_server.errors import ApiUnreachable
@@ -179,6 +179,14 @@ async def test_secrets_are_scrubbed_and_what_is_invisible_is_shown_in_every_list
     assert names.values == ["a\\u202eb [redacted api_key]"]
     contents = (await resource_schemes.read(many(1, name=f"x {API_KEY}"), LIST_URI)).contents
     assert API_KEY not in str(contents)
+
+
+async def test_what_is_completed_is_what_its_prompt_takes() -> None:
+    backing = many(1, name="\U000e0041" * 40)
+    diagnosis = {"ref": DIAGNOSIS.model_dump(by_alias=True), "argument": {"name": "connector_id", "value": ""}}
+    (value,) = (await completion.completion_of(backing, CompleteRequestParams.model_validate(diagnosis))).values
+    assert value == "conn_0"
+    assert prompts.said(backing, prompts.DIAGNOSE, {"connector_id": value}).messages
 
 
 async def test_an_api_that_fails_is_an_error_without_its_secrets() -> None:
