@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ _CSP: dict[str, list[str]] = {
 }
 _META: dict[str, Any] = {"ui": {"csp": _CSP, "prefersBorder": True}}
 _TTL_MS = 3_600_000
+_COMMENT = re.compile(r"^/\*.*?\*/\n", re.MULTILINE | re.DOTALL)
 _SCRIPTS = ("host", "texts", "listing", "drawing", "grid", "screen", "journey", "app")
 
 
@@ -54,11 +56,11 @@ def page() -> str:
 
 
 def _source(name: str) -> str:
-    """The file's lines without their indentation, which a browser does not need."""
+    """The file without what a browser does not need: indentation, and comments that have lines of their own."""
     from importlib.resources import files
 
     text = files("mcp_server.apps").joinpath(name).read_text(encoding="utf-8")
-    return "\n".join(line.strip() for line in text.splitlines())
+    return _COMMENT.sub("", "\n".join(line.strip() for line in text.splitlines()))
 
 
 def _hash(text: str) -> str:

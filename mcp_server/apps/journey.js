@@ -3,6 +3,7 @@
 const BROWSE = "browse_connector_files";
 const LIST = "list_connectors";
 const FIRST_PAGE = 100;
+const MOST_CONNECTORS = 2000;
 
 const journey = { list: undefined, place: undefined, listing: undefined, call: undefined };
 
@@ -59,9 +60,21 @@ async function arrive(place, options) {
 
 const go = (place) => attempt(() => arrive(place));
 
+/** The list with the connectors of its other pages, up to a bound. */
+async function wholeOf(list) {
+  const connectors = [...list.connectors];
+  let { next_cursor: cursor } = list;
+  while (cursor && connectors.length < MOST_CONNECTORS) {
+    const page = await ask(LIST, { cursor });
+    connectors.push(...page.connectors);
+    cursor = page.next_cursor;
+  }
+  return { ...list, connectors };
+}
+
 function goToConnectors() {
   return attempt(async () => {
-    journey.list = await ask(LIST, {});
+    journey.list = await wholeOf(await ask(LIST, {}));
     const key = journey.place?.connector_id;
     if (journey.place) byId("search").value = "";
     journey.place = undefined;
@@ -116,10 +129,15 @@ function receive(result, given, canAsk) {
   shown("trouble", false);
   if (result.isError) fail(textOf(result), given);
   else if (!data) drawWords(textOf(result));
-  else if (data.connectors) {
-    journey.list = data;
-    showConnectors();
-  } else receiveFiles(data, given, canAsk);
+  else if (data.connectors) receiveConnectors(data, given, canAsk);
+  else receiveFiles(data, given, canAsk);
+}
+
+/** A page of connectors is shown at once, and the others as soon as they came. */
+function receiveConnectors(data, { cursor }, canAsk) {
+  journey.list = data;
+  showConnectors();
+  if (canAsk && (cursor || data.next_cursor)) goToConnectors();
 }
 
 /** Paths alone are shown at once, and their sizes as soon as the same page came with all its columns. */

@@ -21,28 +21,54 @@ const folderOf = (prefix) => prefix.slice(0, prefix.lastIndexOf("/") + 1);
 /** A listing by name is shown as folders; what was searched for or sorted is shown as it came. */
 const isFlat = (place) => place.pattern !== EVERYTHING || place.sort !== "path";
 
-/** The listing of a result, or of two pages of one. */
+const ROW = /^(\d+) ("(?:[^"\\]|\\.)*"|[^ ]+) ([^\t]*)(?:\t(.*))?$/s;
+const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/;
+
+/** The file of a row, which says its size, time and path, and behind a tab its type. */
+function rowOf(line, folder) {
+  const [, size, time, path, content_type] = ROW.exec(line) ?? ["", NaN, "", line];
+  const last_modified = time.replace(TIME, "$1-$2-$3T$4:$5:$6Z").replace(/^"|"$/g, "");
+  return { path: folder + path, size_bytes: Number(size), last_modified, content_type };
+}
+
+/** The listing of a result, or of two pages of one; all paths of a page begin with its folder. */
 function listingOf(data, before) {
-  const rows = data.files ?? data.paths?.map((path) => ({ path }));
+  const { folder = "" } = data;
+  const paths = data.paths?.map((path) => ({ path: folder + path }));
+  const rows = data.files?.map((line) => rowOf(line, folder)) ?? paths;
   return { ...before, ...data, next_cursor: data.next_cursor, rows: rows && [...(before?.rows ?? []), ...rows] };
 }
 
 /** Folders, then files. A folder's numbers are `open` when the rows that are still to come may add to it. */
 function entriesOf(listing, place) {
-  const base = folderOf(place.prefix);
+  const depth = place.prefix.split("/").length - 1;
   const folders = new Map();
   const files = [];
   let last;
   for (const row of listing.rows) {
-    const below = row.path.startsWith(base) ? row.path.slice(base.length) : row.path;
-    const slash = isFlat(place) ? -1 : below.indexOf("/");
-    last = slash < 0 ? undefined : below.slice(0, slash + 1);
-    if (last !== undefined) addTo(folders, last, base, row, below);
+    const below = belowOf(row.path, depth);
+    const base = row.path.slice(0, row.path.length - below.length);
+    const isWhole = depth > 0 && !base;
+    const name = isFlat(place) || isWhole ? "" : below.slice(0, below.indexOf("/") + 1);
+    last = isCut(base + name) ? "" : name;
+    if (last) addTo(folders, last, base, row, below);
     else if (below) files.push(fileOf(row, below));
   }
-  if (listing.next_cursor && folders.has(last)) folders.get(last).open = true;
+  if (listing.next_cursor && last) folders.get(last).open = true;
   return [...folders.values(), ...files];
 }
+
+/**
+ * What of a path is below the place, which has so many slashes: what cannot be seen is written out, slashes are alike.
+ * Nothing of the place's own marker; all of a path in which fewer slashes are shown.
+ */
+function belowOf(path, depth) {
+  const parts = path.split("/");
+  return parts.length > depth ? parts.slice(depth).join("/") : path;
+}
+
+/** A long path is shown without its middle; of that, no folder can be told. */
+const isCut = (path) => /\(\.{3} \d+ characters left out \.{3}\)/.test(path);
 
 /** Among what was found anywhere below, a file says in which folder it is. */
 function fileOf(row, below) {

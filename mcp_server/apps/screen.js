@@ -29,7 +29,8 @@ function drawSearch(label, hint) {
 function drawConnectors(list, words, open, key) {
   const found = connectorsWith(list.connectors, words);
   const all = counted(list.total, "connector");
-  const none = list.total ? "No connector has these words." : "There are no connectors yet.";
+  const some = list.connectors.length < list.total ? `None of the first ${number(list.connectors.length)}` : "No connector";
+  const none = list.total ? `${some} has these words.` : "There are no connectors yet.";
   drawFrame({ bar: true, blank: found.length ? "" : none });
   drawPath([{ name: "Connectors" }]);
   drawSearch("Find a connector", "");

@@ -10,6 +10,9 @@ from typing import Any
 
 from wcmatch import glob
 
+from mcp_server.characters import meant_by
+from mcp_server.file_views import listing
+from mcp_server.presentation import visible_name
 from tests.sessions import Json
 
 ARCHIVE = "conn_archive"
@@ -58,7 +61,7 @@ def refusal(text: str) -> Json:
 
 def answer(data: Json) -> Json:
     """The result of a call."""
-    return {"content": [{"type": "text", "text": "as text"}], "structuredContent": data}
+    return {"content": [{"type": "text", "text": "as text"}], "structuredContent": listing(data)}
 
 
 @dataclass
@@ -67,6 +70,8 @@ class Shelf:
 
     rows: list[Json] = field(default_factory=lambda: rows_of(FILES))
     connectors: Iterable[Json] = CONNECTORS
+    page_size: int = 100
+    """Of connectors; files come as many as are asked for."""
     scripted: list[Json] = field(default_factory=list[Json])
     calls: list[tuple[str, Json]] = field(default_factory=list[tuple[str, Json]])
 
@@ -74,12 +79,17 @@ class Shelf:
         self.calls.append((tool, given))
         if self.scripted:
             return self.scripted.pop(0)
-        return answer(self.listed() if tool == "list_connectors" else self.browsed(given))
+        return answer(self.listed(given) if tool == "list_connectors" else self.browsed(given))
 
-    def listed(self) -> Json:
+    def listed(self, given: Json | None = None) -> Json:
+        """Cursors are the number of connectors that came before."""
         connectors = [*self.connectors]
+        start = int((given or {}).get("cursor", 0))
+        end = start + self.page_size
+        more = {"next_cursor": str(end)} if end < len(connectors) else {}
         counts = Counter(each["provider"] for each in connectors)
-        return {"total": len(connectors), "by_provider": counts, "truncated": False, "connectors": connectors}
+        page: Json = {"total": len(connectors), "by_provider": counts, "truncated": bool(more), **more}
+        return {**page, "connectors": connectors[start:end]}
 
     def browsed(self, given: Json) -> Json:
         """Cursors are the number of rows that came before."""
@@ -106,6 +116,15 @@ class Shelf:
         below = [row for row in self.rows if row["path"].startswith(prefix)]
         found = [row for row in below if pattern == "*" or _matches(row["path"], prefix, pattern)]
         return sorted(found, key=ORDERS[given.get("sort") or "path"])
+
+
+class ToolShelf(Shelf):
+    """Shows paths as the tool does, and is asked with what it showed."""
+
+    def browsed(self, given: Json) -> Json:
+        data = super().browsed({**given, "prefix": meant_by(given.get("prefix") or "")})
+        shown = [{**row, "path": visible_name(row["path"])} for row in data.get("files", [])]
+        return {**data, "files": shown} if "files" in data else data
 
 
 def _matches(path: str, prefix: str, pattern: str) -> bool:
