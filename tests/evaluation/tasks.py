@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-ANYTHING = "*"
+LIKE = "~"
+"""Begins an expected value that is an expression, found somewhere in what is there."""
+
 _REFERENCE = re.compile(r"\$([1-9])\.(.+)")
 _STEP = re.compile(r"(\w+)(?:\[(?:(?P<at>\d+)|(?P<key>\w+)=(?P<value>[^\]]+))\])?(?:\.|$)")
 
@@ -72,9 +74,24 @@ def _value(value: Any, answers: Sequence[object]) -> Any:
     return meant
 
 
-def unproved(call: Call, answer: object) -> Iterator[str]:
-    """A line for each value that is not the one that proves the task."""
+def unproved(call: Call, answer: object, fields: Collection[str]) -> Iterator[str]:
+    """A line for each value that is not the one that proves the task; `fields` are those that an answer can have.
+
+    A null proves something only where such a field, or an item of a list that is there, could stand.
+    """
     for path, expected in call.proof.items():
         there = found(answer, path)
-        if there is None if expected == ANYTHING else there != expected:
+        if not _is_proof(there, expected) or (expected is None and not _could_stand(answer, path, fields)):
             yield f"{path}: {there!r}, not {expected!r}"
+
+
+def _is_proof(there: object, expected: object) -> bool:
+    if isinstance(expected, str) and expected.startswith(LIKE):
+        return there is not None and bool(re.search(expected.removeprefix(LIKE), str(there)))
+    return there == expected
+
+
+def _could_stand(answer: object, path: str, fields: Collection[str]) -> bool:
+    *_, last = _STEP.finditer(path)
+    above = found(answer, path[: last.start()].removesuffix(".")) if last.start() else answer
+    return isinstance(above, dict) and last[1] in (above if last["at"] or last["key"] else fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +15,15 @@ from tests.emulators.s3 import S3Emulator
 from tests.evaluation.tasks import TASKS, Call, Task, filled, found, unproved
 from tests.evaluation.world import World, opened
 
+FIELDS = {"total", "rows", "id", "name", "sizes"}
 ANSWER: dict[str, Any] = {"total": 2, "rows": [{"id": "x", "name": "A b.c"}, {"id": "y", "name": "D", "sizes": [7]}]}
+
+
+def fields_of(schema: Mapping[str, Any]) -> set[str]:
+    """The names of all fields that an answer of this schema can have, at any depth."""
+    properties: Mapping[str, Any] = schema.get("properties", {})
+    inner: list[Mapping[str, Any]] = [*properties.values(), *([schema["items"]] if "items" in schema else [])]
+    return {*properties, *(name for each in inner for name in fields_of(each))}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ async def test_the_calls_of_a_task_do_it(task: Task, world: World) -> None:
         if call.refused:
             assert call.refused in await session.refused(call.tool, **given)
         answers.append({} if call.refused else await session.call(call.tool, **given))
-        assert list(unproved(call, answers[-1])) == []
+        assert list(unproved(call, answers[-1], fields_of(session.tools[call.tool]["outputSchema"]))) == []
 
 
 def test_there_are_forty_tasks_of_all_tools_and_each_proves_something() -> None:
@@ -85,5 +93,18 @@ def test_a_reference_is_replaced_by_what_it_leads_to_and_must_lead_somewhere() -
 
 
 def test_a_proof_that_fails_says_what_is_there() -> None:
-    call = Call(tool="any", proof={"total": 3, "rows": "*", "gone": None, "missing": "*"})
-    assert list(unproved(call, ANSWER)) == ["total: 2, not 3", "missing: None, not '*'"]
+    proof = {"total": 3, "rows": "~A b", "rows[0].id": "~^y", "missing": "~.", "total.of": "~2"}
+    assert list(unproved(Call(tool="any", proof=proof), ANSWER, FIELDS)) == [
+        "total: 2, not 3",
+        "rows[0].id: 'x', not '~^y'",
+        "missing: None, not '~.'",
+        "total.of: None, not '~2'",
+    ]
+
+
+def test_a_null_proves_something_only_where_something_could_stand() -> None:
+    good = {"sizes": None, "rows[0].sizes": None, "rows[name=nobody]": None, "rows[2]": None}
+    wrong = {"misspelt": None, "rows[0].misspelt": None, "rows[name=nobody].sizes": None, "none[name=x]": None}
+    assert list(unproved(Call(tool="any", proof={**good, **wrong}), ANSWER, FIELDS)) == [
+        f"{path}: None, not None" for path in wrong
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,8 +35,8 @@ tenant_id = { env = "REVIEW_TENANT" }
 client_id = { env = "REVIEW_CLIENT" }
 client_secret = { env = "REVIEW_SECRET" }
 """
-ARCHIVED = {
-    **{f"incoming/2026/04/clip_{number:03}.mp4": 10 + number for number in range(120)},
+ARCHIVED = {f"incoming/2026/04/clip_{number:03}.mp4": 10 + number for number in range(120)}
+LATER = {
     "incoming/2026/05/keynote.mov": 5_000,
     "incoming/2026/05/keynote.srt": 90,
     "incoming/2025/12/old.mp4": 700,
@@ -65,12 +66,21 @@ CONNECTORS: dict[str, dict[str, Any]] = {
 TESTED = ("Archive S3", "Broken S3")
 
 
+def _wait_for_another_second() -> None:
+    """Storage tells the time of objects in seconds."""
+    second = int(time.time())
+    while int(time.time()) == second:
+        time.sleep(0.01)
+
+
 def _filled(s3: S3Emulator, gcs: GcsEmulator) -> str:
     """Put all objects where they belong; returns the bucket in GCS, which has another name each time."""
     for bucket in ("media-archive", "press-kit"):
         s3.make_bucket(bucket)
-    for key, size in ARCHIVED.items():
-        s3.put(key, bytes(size), bucket="media-archive")
+    for files in (ARCHIVED, LATER):
+        for key, size in files.items():
+            s3.put(key, bytes(size), bucket="media-archive")
+        _wait_for_another_second()
     s3.put("kit/logo.svg", bucket="press-kit")
     bucket = gcs.new_bucket()
     for key in ("films/one.mp4", "films/two.mov"):
