@@ -291,6 +291,7 @@ async def test_going_back_after_the_end_shows_no_form(desk: Desk, browser: Brows
         await seen.page.goto(issued(desk, FakeErrand()).url)
         await seen.page.get_by_label("Secret access key").fill(AS_TYPED)
         await seen.page.click(SEND)
+        assert await seen.says(DONE)
         await seen.page.go_back()
         assert await seen.says("This link was used")
     assert other.state == "open"
