@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mcp_server.error_envelope import HINTS
 from mcp_server.errors import ApiRefused
 from mcp_server.file_operations import BROWSE_CONNECTOR_FILES
 from mcp_server.file_pages import Collector, Columns, cloud_file
-from mcp_server.file_views import file_listing, text
+from mcp_server.file_views import found_files, listing, text
 from mcp_server.presentation import error_text, structured
 from mcp_server.resources import CloudFile, FilePage
 from mcp_server.transports import INSTRUCTIONS
@@ -31,6 +32,14 @@ FIGURES = Path(__file__).with_name("figures.json")
 CURSOR = "WyI2NjU0OWVjMGE0YmMiLDE3OTU0OTA0NDMsIiIsImluY29taW5nLzIwMjYvMDQvY2FtMi9jbGlwXzAzODIubXA0Il0"
 NOWHERE = {"VIDEOVECTOR_BASE_URL": "http://127.0.0.1:9", "VIDEOVECTOR_API_KEY": "no-key-at-all"}
 Json = dict[str, Any]
+BROWSED: Mapping[str, tuple[Json, int | None]] = {
+    "default page of 100 paths": ({}, 1),
+    "a page of 100 files with details": ({"details": True}, 1),
+    "1,000 paths": ({"limit": 1_000}, None),
+    "1,000 files with details": ({"limit": 1_000, "details": True}, None),
+    "summary of 1,000 files": ({"summary": True}, None),
+}
+"""What is asked of a listing, and how many of its pages count."""
 
 compact = partial(json.dumps, separators=(",", ":"), ensure_ascii=False)
 
@@ -108,15 +117,16 @@ def _page(files: Sequence[CloudFile], start: int, limit: int) -> FilePage:
     )
 
 
-def pages(files: Sequence[CloudFile], **arguments: Any) -> Iterator[str]:
-    """The texts of all pages; a real cursor, which holds a time, is replaced by one that is always the same."""
+def listings(files: Sequence[CloudFile], **arguments: Any) -> Iterator[Json]:
+    """The data of all pages; a real cursor, which holds a time, is replaced by one that is always the same."""
     request = wire.parse(BROWSE_CONNECTOR_FILES, {"connector_id": "conn_123", **arguments})
     shown, truncated = 0, True
     while truncated:
-        data = structured(file_listing(request, _page(files, shown, 0 if request.summary else request.limit)))
+        found = found_files(request, _page(files, shown, 0 if request.summary else request.limit))
+        data = listing(structured(found))
         shown += len(data.get("files", data.get("paths", [])))
         truncated = data["truncated"]
-        yield text({**data, "next_cursor": CURSOR} if truncated else data)
+        yield {**data, "next_cursor": CURSOR} if truncated else data
 
 
 def as_the_vendor_shows(files: Sequence[CloudFile]) -> str:
@@ -125,16 +135,14 @@ def as_the_vendor_shows(files: Sequence[CloudFile]) -> str:
 
 
 def _listing_figures() -> dict[str, int]:
+    """Of the text and of the structure: which of them a model reads is its client's choice."""
     files = some_files(1_000)
-    texts = {
-        "browse, default page of 100 paths": next(pages(files)),
-        "browse, a page of 100 files with details": next(pages(files, details=True)),
-        "browse, 1,000 paths": "".join(pages(files, limit=1_000)),
-        "browse, 1,000 files with details": "".join(pages(files, limit=1_000, details=True)),
-        "browse, summary of 1,000 files": "".join(pages(files, summary=True)),
-        "browse, 1,000 files as the vendor shows them": as_the_vendor_shows(files),
-    }
-    return {name: tokens(written) for name, written in texts.items()}
+    figures: dict[str, int] = {}
+    for name, (arguments, number) in BROWSED.items():
+        shown = [*islice(listings(files, **arguments), number)]
+        figures[f"browse, {name}"] = tokens("".join(map(text, shown)))
+        figures[f"browse, {name}, as structure"] = tokens("".join(map(compact, shown)))
+    return {**figures, "browse, 1,000 files as the vendor shows them": tokens(as_the_vendor_shows(files))}
 
 
 async def _result(name: str, answer: object, **arguments: str) -> int:

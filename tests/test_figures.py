@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from itertools import islice
 from typing import Any, cast
 
-from tests.figures import as_the_vendor_shows, kept, measured, pages, some_files
+from mcp_server.file_views import text
+from mcp_server.resources import CloudFile
+from tests.figures import Json, as_the_vendor_shows, compact, kept, listings, measured, some_files
 from tests.o200k import tokens
 
 UPDATE = "If that is meant, `python -m tests.figures` writes the new figures to tests/figures.json."
@@ -50,7 +55,15 @@ def test_a_page_is_a_fraction_of_what_the_vendor_shows() -> None:
     files = some_files(1_000)
     assert {len(file.path) for file in files} == {35}
     assert tokens(as_the_vendor_shows(files)) > 80 * 1_000
-    assert tokens("".join(pages(files, limit=1_000))) <= 20 * 1_000
-    assert tokens("".join(pages(files, limit=1_000, details=True))) <= tokens(as_the_vendor_shows(files)) / 3
-    assert max(tokens(next(pages(files, details=details))) for details in (False, True)) <= 2_500
-    assert tokens(next(pages(files, summary=True))) < 300
+    for shown in (text, compact):
+        of = partial(_tokens_of_pages, shown, files)
+        assert of(limit=1_000) <= 11 * 1_000
+        assert of(limit=1_000, details=True) <= 20 * 1_000
+        assert max(of(1, details=details) for details in (False, True)) <= 2_500
+        assert of(summary=True) < 300
+
+
+def _tokens_of_pages(
+    shown: Callable[[Json], str], files: list[CloudFile], number: int | None = None, **arguments: Any
+) -> int:
+    return tokens("".join(map(shown, islice(listings(files, **arguments), number))))

@@ -18,10 +18,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from mcp_server.file_views import text
 from tests.bench.decorated_tools import decorated_tools
 from tests.bench.over_stdio import Calls, Session, started
 from tests.bench.serving import stub_api
-from tests.figures import as_the_vendor_shows, pages, some_files, tool_list_tokens
+from tests.figures import as_the_vendor_shows, compact, listings, some_files, tool_list_tokens
 from tests.o200k import tokens
 
 ROUNDS = 20
@@ -94,12 +95,11 @@ def token_rows(ours: Session) -> Iterator[Row]:
     """The same on every machine."""
     files = some_files(1_000)
     reference = float(tokens(as_the_vendor_shows(files)))
-    counts = {
-        "tools/list, tokens (1)": (tool_list_tokens(ours.tools), tool_list_tokens(decorated_tools())),
-        "1,000 paths browsed, tokens (2)": (tokens("".join(pages(files, limit=1_000))), reference),
-        "1,000 files with details, tokens (2)": (tokens("".join(pages(files, limit=1_000, details=True))), reference),
-    }
-    yield from (_row(name, [pair]) for name, pair in counts.items())
+    yield _row("tools/list, tokens (1)", [(tool_list_tokens(ours.tools), tool_list_tokens(decorated_tools()))])
+    for form, shown in (("text", text), ("structure", compact)):
+        for name, details in (("paths", False), ("files with details", True)):
+            pages = listings(files, limit=1_000, details=details)
+            yield _row(f"1,000 {name}, {form}, tokens (2)", [(tokens("".join(map(shown, pages))), reference)])
 
 
 def rows(rounds: int) -> Iterator[Row]:

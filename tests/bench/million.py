@@ -3,7 +3,8 @@
 Run `python -m tests.bench.million [keys [late keys]]`, by default a million, and 500,000 for an endpoint that answers
 40 ms late. Ours makes a page and the totals of `*.{mp4,mov}`; the others only go through all keys. Wanted: at most 1.5
 of obstore's time, and with latency 8 times as fast at once as one page after another for a tree of folders, 3 times
-for a flat folder. A row of a tool that is not installed is left out. It needs Linux.
+for a flat folder; more than 150 MiB over idle is an error. A row of a tool that is not installed is left out. It needs
+Linux.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from tests.emulators.processes import free_port, running
 
 LATENCY = 40
 DEFAULTS = (1_000_000, 500_000)
+MOST_MIB_OVER_IDLE = 150
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Row:
 def endpoint(shape: str, keys: int, milliseconds: int = 0) -> Generator[str]:
     """A bucket of that shape, in a process of its own."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.emulators.s3_listing", str(port), shape, str(keys), str(milliseconds)]
+    command = [sys.executable, "-m", "tests.bench.s3_listing", str(port), shape, str(keys), str(milliseconds)]
     with running(command, port):
         yield f"http://127.0.0.1:{port}"
 
@@ -54,14 +56,22 @@ def compare_tools(keys: int) -> None:
     """Without latency. The last row's process lists one key, which shows what it needs when it is idle."""
     print(f"{keys:,} keys of one folder from a fast local endpoint")
     print("  way         files  seconds     files/s   peak MiB   of obstore's time")
+    rows: dict[str, Row | None] = {}
     with endpoint("flat", keys) as url:
-        reference = row("obstore", url)
-        _show("obstore", reference, reference)
-        for way in ("ours", "boto3", "rclone"):
-            _show(way, row(way, url), reference)
+        for way in ("obstore", "ours", "boto3", "rclone"):
+            rows[way] = row(way, url)
+            _show(way, rows[way], rows["obstore"])
     with endpoint("flat", 1) as url:
-        idle = row("ours", url)
-    print(f"  ours with one key: {idle.mib if idle else 0:.0f} MiB", flush=True)
+        _check_memory(rows["ours"], row("ours", url))
+
+
+def _check_memory(ours: Row | None, idle: Row | None) -> None:
+    """Ends the program where a bucket takes too much: unlike time, memory is about the same on every machine."""
+    if ours is None or idle is None:
+        raise SystemExit("Ours is not installed.")
+    print(f"  ours with one key: {idle.mib:.0f} MiB", flush=True)
+    if ours.mib - idle.mib > MOST_MIB_OVER_IDLE:
+        raise SystemExit(f"Ours took more than {MOST_MIB_OVER_IDLE} MiB over idle.")
 
 
 def _show(way: str, found: Row | None, reference: Row | None) -> None:
