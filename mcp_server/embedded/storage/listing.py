@@ -131,9 +131,8 @@ class Listing:
 
     async def _take(self, span: Span) -> None:
         page = await self._ask(span.prefix, delimiter=span.delimiter, start_after=span.after, mark=span.mark)
-        span.take(page, self._storage)
+        progress.seen(span.take(page, self._storage))
         self.is_sorted = self.is_sorted and page.is_sorted
-        progress.seen(len(page.files.paths))
         self._widen()
 
     async def _ask(self, prefix: str, **bounds: Any) -> Page:
@@ -194,5 +193,6 @@ class Listing:
         if parts:
             index = self._spans.index(span) + 1
             self._spans[index:index] = parts
+            progress.seen(sum(part.files_held for part in parts))
         await self._deliver()
         self._schedule()

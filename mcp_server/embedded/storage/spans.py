@@ -32,7 +32,7 @@ class Span:
     until: str = ""
     mark: str = ""
     last: str = ""
-    """The last key, or folder, that was seen."""
+    """The last key, or folder, that was seen; at first, what nothing is wanted before."""
     sample: Sequence[str] = ()
     """Some keys of the last page."""
     pages: int = 0
@@ -48,6 +48,11 @@ class Span:
     """Pages of files that were found and nobody has taken."""
     files_held: int = 0
     _marks: set[str] = field(default_factory=set[str])
+
+    def __post_init__(self) -> None:
+        """A listing that cannot start in the middle may have whole pages before `after`, of which nothing is told."""
+        if self.after.startswith(self.prefix):
+            self.last = max(self.last, self.after)
 
     @property
     def is_idle(self) -> bool:
@@ -75,8 +80,8 @@ class Span:
         """Whether the text is behind all that was listed, and before the end."""
         return not self.is_done and text > self.last and not (self.until and text >= self.until)
 
-    def take(self, page: Page, storage: Storage) -> None:
-        """Hold the page's files that are the span's own; it goes on, or is done.
+    def take(self, page: Page, storage: Storage) -> int:
+        """Hold the page's files that are the span's own, and return how many these are; it goes on, or is done.
 
         Raises StorageFault for a mark that came before, or for keys out of order where order was relied upon.
         """
@@ -90,7 +95,9 @@ class Span:
         self.last = max([self.last, *page.files.paths[-1:], *page.folders[-1:]])
         self.is_done = not page.mark or self._ends_before(self.last)
         self.sample = page.files.paths[::_SAMPLED]
-        self.hold(self._own(page.files))
+        own = self._own(page.files)
+        self.hold(own)
+        return len(own.paths)
 
     def hold(self, files: Columns) -> None:
         """Keep them until they are next."""

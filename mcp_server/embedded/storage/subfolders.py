@@ -14,6 +14,9 @@ from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns
 
 _MOST_PAGES = 4
+_LARGE_PAGE = 5000
+"""What Azure gives at most, be it files or folders."""
+
 _FEWEST_FOLDERS = 2
 _MOST_FOLDERS_SAMPLED = 20
 _LAST = "\U0010ffff" * 8
@@ -28,7 +31,7 @@ async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> li
     """
     levels: list[str] = []
     entries: list[_Entry] = []
-    for level in [] if span.delimiter else [*span.levels(), span.folder][:MOST_LEVELS]:
+    for level in [] if span.delimiter or not span.last else [*span.levels(), span.folder][:MOST_LEVELS]:
         if _has_folders(_left(span, entries)) or _are_small(span, level):
             break
         pages = await _level(ask, level)
@@ -74,7 +77,8 @@ async def _level(ask: Callable[..., Awaitable[Page]], level: str) -> list[Page]:
     pages: list[Page] = []
     try:
         while len(pages) < _MOST_PAGES:
-            pages.append(await ask(level, delimiter="/", mark=pages[-1].mark if pages else ""))
+            mark = pages[-1].mark if pages else ""
+            pages.append(await ask(level, delimiter="/", mark=mark, most=_LARGE_PAGE))
             if not pages[-1].mark:
                 return pages if all(page.is_sorted for page in pages) else []
     except ConnectorError:

@@ -28,7 +28,10 @@ def denied(*, retryable: bool = False) -> StorageFault:
 
 @dataclass
 class Shelf:
-    """Keys with their contents. `faults` maps an action to what it raises; `slow` actions never end."""
+    """Keys with their contents. `faults` maps an action to what it raises; `slow` actions never end.
+
+    Where it does not start anywhere, a page comes without what is before `start_after`: perhaps with nothing.
+    """
 
     contents: dict[str, bytes] = field(default_factory=dict[str, bytes])
     faults: dict[str, StorageFault] = field(default_factory=dict[str, StorageFault])
@@ -58,14 +61,16 @@ class Shelf:
         if not mark:
             self.listed.append((prefix, delimiter))
             await self._attempt("list")
-        keys = sorted(key for key in self.contents if key.startswith(prefix) and key > start_after)
+        skipped = start_after if self.starts_anywhere else ""
+        keys = sorted(key for key in self.contents if key.startswith(prefix) and key > skipped)
         shown = sorted({_folded(key, len(prefix), delimiter) for key in keys})
         begin = bisect_right(shown, mark)
         page = shown[begin : begin + self.page_size]
-        files = [name for name in page if not delimiter or not name[len(prefix) :].endswith(delimiter)]
+        folders = [name for name in page if delimiter and name[len(prefix) :].endswith(delimiter)]
+        files = [name for name in page if name not in folders and name > start_after]
         columns = Columns(files, [len(self.contents[key]) for key in files], [TIME] * len(files), [None] * len(files))
         following = page[-1] if begin + self.page_size < len(shown) else ""
-        return Page(columns, [name for name in page if name not in files], following)
+        return Page(columns, folders, following)
 
     async def read_first_byte(self, key: str) -> bytes:
         self.read.append(key)

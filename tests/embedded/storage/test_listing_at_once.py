@@ -163,28 +163,51 @@ async def test_a_listing_that_is_given_up_asks_for_nothing_more() -> None:
         assert len(bucket.asked) == asked < 150
 
 
-async def test_whoever_asked_hears_how_many_files_were_seen() -> None:
+@pytest.mark.parametrize("shape", ["tree", "flat", "random"])
+async def test_whoever_asked_hears_how_many_files_were_seen(shape: str) -> None:
     counts: list[int] = []
     with progress.told_to(counts.append):
-        await filled(bucket_of("tree"), AT_ONCE, wants_totals=True)
-    assert sum(counts) >= 3000
+        await filled(bucket_of(shape), AT_ONCE, wants_totals=True)
+    assert sum(counts) == 3000
     assert len(counts) > 100
 
 
+async def test_files_seen_between_folders_are_told_too() -> None:
+    keys = [f"{folder}/{number:03}" for folder in "abcdef" for number in range(200)] + ["aa", "bb", "ff"]
+    shelf = Shelf.of(keys)
+    shelf.starts_anywhere, shelf.page_size = False, 50
+    counts: list[int] = []
+    with progress.told_to(counts.append):
+        assert await walked(shelf, ALL) == sorted(keys)
+    assert sum(counts) == len(keys)
+
+
 _names = st.lists(st.sampled_from(["a", "b", "a-1", "long", "\N{CLAPPER BOARD}"]), min_size=1, max_size=4).map("/".join)
+_keys = st.sets(st.tuples(_names, st.integers(0, 30)).map("{0[0]}-{0[1]:02}".format), max_size=150)
 
 
 @settings(deadline=None)
-@given(st.sets(st.tuples(_names, st.integers(0, 30)).map("{0[0]}-{0[1]:02}".format), max_size=150), st.integers(1, 5))
-async def test_where_no_listing_starts_in_the_middle_folders_are_listed_at_once(keys: set[str], page_size: int) -> None:
+@given(_keys, st.integers(1, 5), st.integers(4, 40))
+async def test_where_no_listing_starts_in_the_middle_folders_are_listed_at_once(
+    keys: set[str], page_size: int, limit: int
+) -> None:
     shelf = Shelf.of(keys)
     shelf.starts_anywhere, shelf.page_size = False, page_size
     assert await walked(shelf, ALL) == sorted(keys)
-    assert await paged(shelf, ALL, 40) == sorted(keys)
+    assert await paged(shelf, ALL, limit) == sorted(keys)
     collector = Collector(3)
     assert await page(shelf, ALL, collector, wants_totals=True, limits=AT_ONCE)
     assert [file.path for file in collector.page()[0]] == sorted(keys)[:3]
     assert collector.totals.files == len(keys)
+
+
+@pytest.mark.parametrize("prefix", ["", "media/", "media/c"])
+async def test_pages_that_lie_wholly_before_the_cursor_neither_repeat_nor_lose_a_file(prefix: str) -> None:
+    keys = [f"media/{folder}/{number:02}" for folder in "abcdef" for number in range(20)]
+    shelf = Shelf.of([*keys, "zoo/1", "zoo/2"])
+    shelf.starts_anywhere, shelf.page_size = False, 5
+    query = Query(prefix, "*", recursive=True)
+    assert await paged(shelf, query, 15) == sorted(key for key in shelf.contents if key.startswith(prefix))
 
 
 async def test_folders_are_listed_at_once_unless_they_are_many_and_small() -> None:

@@ -131,6 +131,24 @@ async def test_a_level_of_many_pages_or_of_few_folders_is_left_whole(page_size: 
     assert shelf.listed == [("", "/")]
 
 
+async def test_a_level_is_asked_for_in_the_largest_pages_that_azure_gives() -> None:
+    shelf = shelf_of("a/1", "b/1", "c/1")
+    sizes: list[int] = []
+
+    async def ask(prefix: str, *, most: int, **bounds: Any) -> Page:
+        sizes.append(most)
+        return await shelf.list_page(prefix, **bounds)
+
+    assert len(await parts_by_folder(ask, Span("", last="a/1"))) == 2
+    assert sizes == [5000]
+
+
+async def test_a_span_that_has_seen_nothing_is_left_whole() -> None:
+    shelf = shelf_of("a/1", "b/1", "c/1")
+    assert await parts_by_folder(shelf.list_page, Span("")) == []
+    assert shelf.listed == []
+
+
 async def test_no_level_is_looked_at_below_one_that_has_folders_enough() -> None:
     shelf = shelf_of("m/n/a/1", "m/n/b/1", "m/n/c/1", "x/1", "y/1")
     parts = await parts_by_folder(shelf.list_page, Span("", last="m/n/a/1"))
