@@ -26,7 +26,8 @@ MAX_TEXT_LENGTH = 2048
 _TRIES = 32
 _NO_FILES = Columns([], [], [], [])
 
-_BETWEEN_ENTRIES = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{)")
+# A quote ends a text, so that a text can hold this once at most, at its end, whatever somebody named an object.
+_BETWEEN_ENTRIES = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*\")")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.\d+)?(?:Z|\+00:00)?", re.ASCII)
 _ANY_TIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 

@@ -92,6 +92,13 @@ def test_entries_with_many_parts_are_cut_well_too() -> None:
     assert read(json.dumps(entries).encode()) == rows(entries)
 
 
+@pytest.mark.parametrize("times", [5, 40, 100, 330])
+@pytest.mark.parametrize("looks_like", ["},{", '},{"', "}, {"])
+def test_objects_named_like_ends_of_entries_do_not_end_a_listing(times: int, looks_like: str) -> None:
+    entries = [entry(path=looks_like * times + str(number), name=looks_like * times) for number in range(1000)]
+    assert read(json.dumps(entries).encode()) == rows(entries)
+
+
 @pytest.mark.parametrize("field", ["path", "name", "size_bytes", "last_modified"])
 def test_an_entry_that_lacks_something_is_none(field: str) -> None:
     lacking = {name: value for name, value in CLOUD_FILE.items() if name != field}
