@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from mimetypes import MimeTypes
 from os.path import commonprefix
 from typing import Any, cast
@@ -73,11 +73,12 @@ class FileListing(ListingFigures):
     """A page of files as it is shown: what their paths share stands once, since a model pays for every file."""
 
     folder: str | None = Field(default=None, description="All paths begin with it, and go on as below")
+    content_type: str | None = Field(default=None, description="Of every file here, if not what extensions say")
     paths: list[str] | None = Field(default=None, description="Without details")
     files: list[str] | None = Field(
         default=None,
         description="With details: size_bytes, last_modified (YYYYMMDDhhmmss, UTC) and path, with spaces between; "
-        "behind a tab the content type, if not what the extension says",
+        "behind a tab the content type, if neither what the extension says nor that of all",
     )
 
 
@@ -85,7 +86,7 @@ def found_files(request: BrowseConnectorFiles, page: FilePage) -> FoundFiles:
     """The page as asked for; where long paths leave room for fewer files, the cursor leads to the next of them."""
     rows: Sequence[FileRow | str] = [_row(file) if request.details else file.path for file in page.files]
     longest = max(presentation.MAX_ROWS_LENGTH, request.limit * LENGTH_A_FILE)
-    shown = rows[: len(presentation.fitting(list(map(_written, rows)), longest))]
+    shown = rows[: len(presentation.fitting(_written(rows), longest))]
     cursor = page.next_cursor
     if len(shown) < len(rows):
         cursor = cursor_of(request, position_of(page.files[len(shown) - 1], request.sort))
@@ -102,11 +103,15 @@ def found_files(request: BrowseConnectorFiles, page: FilePage) -> FoundFiles:
     )
 
 
-def _written(row: FileRow | str) -> str:
-    """A row about as long as it is shown below no folder."""
-    if isinstance(row, str):
-        return row
-    return f"{row.size_bytes} {row.last_modified} {row.path} {row.content_type or ''}"
+def _written(rows: Sequence[FileRow | str]) -> list[str]:
+    """The rows about as long as they are shown below no folder."""
+    types = {row.content_type for row in rows if isinstance(row, FileRow)}
+    return [
+        row
+        if isinstance(row, str)
+        else f"{row.size_bytes} {row.last_modified} {row.path}{_type_cell(row.content_type, types)}"
+        for row in rows
+    ]
 
 
 def _row(file: CloudFile) -> FileRow:
@@ -156,23 +161,29 @@ def _why_nothing(request: BrowseConnectorFiles) -> str:
 
 
 def listing(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of found files as a listing has them: the folder that all paths share, and a text a file."""
+    """The data of found files as a listing has them: what all share (the folder, the type), and a text a file."""
     kind = _kind_of_rows(found)
     if kind is None:
         return dict(found)
     rows = cast("list[Any]", found[kind])
     paths: list[str] = rows if kind == "paths" else [row["path"] for row in rows]
+    types: set[str | None] = set() if kind == "paths" else {row.get("content_type") for row in rows}
     folder = _shared_folder(paths)
     below = [path[len(folder) :] for path in paths]
-    shown = below if kind == "paths" else list(map(_line, rows, below))
+    shown = below if kind == "paths" else [_line(*row, types) for row in zip(rows, below, strict=True)]
+    shared = {"folder": folder, "content_type": next(iter(types)) if len(types) == 1 else None}
     figures = {name: value for name, value in found.items() if name != kind}
-    return {**figures, **({"folder": folder} if folder else {}), kind: shown}
+    return {**figures, **{name: value for name, value in shared.items() if value}, kind: shown}
 
 
-def _line(row: Mapping[str, Any], path: str) -> str:
+def _line(row: Mapping[str, Any], path: str, types: Collection[str | None]) -> str:
     """A path is the last but for a type, which a tab begins: a space before a word costs no token."""
-    kind = f"\t{row['content_type']}" if "content_type" in row else ""
-    return f"{row['size_bytes']} {_digits(row['last_modified'])} {path}{kind}"
+    return f"{row['size_bytes']} {_digits(row['last_modified'])} {path}{_type_cell(row.get('content_type'), types)}"
+
+
+def _type_cell(content_type: str | None, types: Collection[str | None]) -> str:
+    """What a row says of its type when the page has these: the one that all have stands elsewhere."""
+    return f"\t{content_type}" if content_type and len(types) > 1 else ""
 
 
 def _kind_of_rows(data: Mapping[str, Any]) -> str | None:

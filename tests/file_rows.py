@@ -21,7 +21,8 @@ def paths_of(listing: Mapping[str, Any]) -> list[str]:
 
 def rows_of(listing: Mapping[str, Any]) -> list[Json]:
     """The files of a page with details."""
-    return [_row(line, listing.get("folder", "")) for line in listing["files"]]
+    shared = {"content_type": listing["content_type"]} if "content_type" in listing else {}
+    return [{**shared, **_row(line, listing.get("folder", ""))} for line in listing["files"]]
 
 
 def _row(line: str, folder: str) -> Json:

@@ -101,6 +101,22 @@ def test_details_are_rows_of_a_table() -> None:
     ]
 
 
+def test_a_type_that_all_files_have_stands_once() -> None:
+    data, said = shown(page(files(2, content_type="application/octet-stream")), details=True)
+    assert (data["content_type"], data["files"]) == (
+        "application/octet-stream",
+        ["7 20260401000000 0.mp4", "7 20260401000000 1.mp4"],
+    )
+    assert [row["content_type"] for row in rows_of(data)] == ["application/octet-stream"] * 2
+    assert "\ncontent_type: application/octet-stream\n" in said
+    assert said.split("\n")[-4:] == [
+        "files: 2 rows, each below a/",
+        "size_bytes last_modified(YYYYMMDDhhmmss) path",
+        "7 20260401000000 0.mp4",
+        "7 20260401000000 1.mp4",
+    ]
+
+
 @pytest.mark.parametrize("told", [None, "video/mp4"])
 def test_a_type_that_is_not_known_or_that_the_extension_says_is_no_column(told: str | None) -> None:
     of = [file.model_copy(update={"extension": ".mp4"}) for file in files(1, content_type=told)]

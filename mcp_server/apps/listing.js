@@ -24,18 +24,18 @@ const isFlat = (place) => place.pattern !== EVERYTHING || place.sort !== "path";
 const ROW = /^(\d+) ("(?:[^"\\]|\\.)*"|[^ ]+) ([^\t]*)(?:\t(.*))?$/s;
 const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/;
 
-/** The file of a row, which says its size, time and path, and behind a tab its type. */
-function rowOf(line, folder) {
-  const [, size, time, path, content_type] = ROW.exec(line) ?? ["", NaN, "", line];
+/** The file of a row, which says its size, time and path, and behind a tab its type, if that is not what all have. */
+function rowOf(line, folder, shared_type) {
+  const [, size, time, path, content_type = shared_type] = ROW.exec(line) ?? ["", NaN, "", line];
   const last_modified = time.replace(TIME, "$1-$2-$3T$4:$5:$6Z").replace(/^"|"$/g, "");
   return { path: folder + path, size_bytes: Number(size), last_modified, content_type };
 }
 
 /** The listing of a result, or of two pages of one; all paths of a page begin with its folder. */
 function listingOf(data, before) {
-  const { folder = "" } = data;
+  const { folder = "", content_type } = data;
   const paths = data.paths?.map((path) => ({ path: folder + path }));
-  const rows = data.files?.map((line) => rowOf(line, folder)) ?? paths;
+  const rows = data.files?.map((line) => rowOf(line, folder, content_type)) ?? paths;
   return { ...before, ...data, next_cursor: data.next_cursor, rows: rows && [...(before?.rows ?? []), ...rows] };
 }
 
@@ -93,7 +93,7 @@ function patternOf(term) {
   if (!term) return EVERYTHING;
   if (/[[\\]/.test(term)) return term;
   if (/[*?{]/.test(term)) return anyCase(term);
-  const held = anyCase(term.replace(/\}/g, "\\}"));
+  const held = anyCase(term.replace(/[,}]/g, "\\$&"));
   if (!term.includes("/")) return `*${held}*`;
   const path = `**/*${held.replace(/^\//, "")}*`;
   return `{${path},${path}/**}`;

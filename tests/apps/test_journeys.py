@@ -194,6 +194,14 @@ async def test_names_are_searched_below_the_folder(words: str, found: list[str],
     assert await host.app.get_by_role("searchbox").input_value() == words
 
 
+@pytest.mark.parametrize("words", ["day 1,take/a", "A,B"])
+async def test_a_comma_is_searched_like_any_character(words: str, host: Host, shelf: Shelf) -> None:
+    shelf.rows = rows_of(dict.fromkeys(["r/day 1,take/a,b.mp4", "take/abc.mp4", "x/unrelated day 1"], 1))
+    await at_the_top(host, shelf)
+    await host.searched(words)
+    assert await host.names() == ["a,b.mp4"]
+
+
 async def test_what_was_found_says_its_folder_and_the_search_ends_with_its_words(host: Host, shelf: Shelf) -> None:
     await at_the_top(host, shelf)
     await host.opened("incoming")
