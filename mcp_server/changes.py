@@ -9,16 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
 from mcp.server.subscriptions import ListenHandler, ResourcesListChanged, ResourceUpdated, ServerEvent
 
-from mcp_server.operation import AnswerT, Ask, Operation, RequestT
+from mcp_server.errors import may_have_happened
+from mcp_server.operation import AnswerT, AnyOperation, Ask, Operation, RequestT
 from mcp_server.operations import DeleteConnector, NewConnector, UpdateConnector
 from mcp_server.resources import Connector
-
-if TYPE_CHECKING:
-    from mcp_server.operations import TestConnector
 
 LIST_URI = "connectors://list"
 ONE_URI = "connectors://{connector_id}"
@@ -112,17 +109,29 @@ class _Told:
     account: str
 
     async def __call__(self, operation: Operation[RequestT, AnswerT], request: RequestT) -> AnswerT:
-        answer = await self.ask(operation, request)
+        try:
+            answer = await self.ask(operation, request)
+        except BaseException as error:
+            if may_have_happened(error):
+                await self._tell(operation, request)
+            raise
+        await self._tell(operation, request, answer)
+        return answer
+
+    async def _tell(self, operation: AnyOperation, request: object, answer: object = None) -> None:
         if not operation.effect.read_only:
             await self.changes.tell(self.account, _events(request, answer))
-        return answer
 
 
 def _events(request: object, answer: object) -> Iterator[ServerEvent]:
-    """What an operation that succeeded has changed; a test leaves what it found."""
-    changed = answer if isinstance(answer, Connector) else cast("TestConnector | DeleteConnector", request)
+    """What an operation has changed, or may have, when there is no answer; a test leaves what it found.
+
+    Of a connector that may have been created, the id is not known.
+    """
+    connector_id = getattr(answer if isinstance(answer, Connector) else request, "connector_id", None)
     yield ResourceUpdated(LIST_URI)
-    yield ResourceUpdated(ONE_URI.format(connector_id=changed.connector_id))
+    if connector_id is not None:
+        yield ResourceUpdated(ONE_URI.format(connector_id=connector_id))
     is_renamed = isinstance(request, UpdateConnector) and request.name is not None
     if is_renamed or isinstance(request, NewConnector | DeleteConnector):
         yield ResourcesListChanged()

@@ -43,7 +43,6 @@ class Row(Noun):
     connector_id: str
     name: str
     provider: str
-    status: str
 
 
 class _Rows(Noun):
@@ -101,7 +100,7 @@ def _entry(row: Row) -> Resource:
     return Resource(
         uri=ONE_URI.format(connector_id=row.connector_id),
         name=row.name,
-        description=f"Connector, {row.provider}, {row.status}",
+        description=f"Connector, {row.provider}",
         mime_type=MIME_TYPE,
     )
 

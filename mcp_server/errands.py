@@ -17,7 +17,7 @@ from mcp_server import operations as op
 from mcp_server import wire
 from mcp_server.comparison import compared
 from mcp_server.credentials.errand import FormField, Refusal
-from mcp_server.errors import ApiMisbehaved, ApiRefused, ApiUnreachable, ConnectorError, InvalidArguments
+from mcp_server.errors import ApiRefused, ConnectorError, InvalidArguments, may_have_happened
 from mcp_server.fields import CREDENTIAL_FIELDS, truth
 from mcp_server.intake import Draft
 from mcp_server.operation import Ask, Operation, Request
@@ -200,7 +200,7 @@ class ConnectorErrand:
 
         That a key was used for another request is no such refusal: an earlier sending may have made the connector.
         """
-        self.is_unclear = self.is_unclear or _may_have_happened(error)
+        self.is_unclear = self.is_unclear or may_have_happened(error)
         if "idempotency" in error.code:
             return Refusal("An earlier sending may have done it, with other credentials.", _LOOK)
         is_final = isinstance(error, ApiRefused) and not error.retryable
@@ -216,12 +216,6 @@ class ConnectorErrand:
     def _done(self) -> str:
         tested = {True: "its access was tested and works", False: "its access test failed", None: "it was not tested"}
         return f"{self._what}; {tested[self.test.success if self.test else None]}."
-
-
-def _may_have_happened(error: ConnectorError) -> bool:
-    """Whether the API may have done what it did not confirm."""
-    failed = isinstance(error, ApiRefused) and error.status >= 500
-    return failed or isinstance(error, ApiUnreachable | ApiMisbehaved)
 
 
 def _scrubbed(resource: ResourceT, scrubber: Scrubber) -> ResourceT:

@@ -89,3 +89,10 @@ class ApiMisbehaved(ConnectorError):
 
 class ConfigurationError(ConnectorError):
     """A setting, a file or a key of the operator's is wrong."""
+
+
+def may_have_happened(error: BaseException) -> bool:
+    """Whether the API may have done what it did not confirm, as when the call was given up."""
+    if isinstance(error, ApiRefused):
+        return error.status >= 500
+    return isinstance(error, ApiUnreachable | ApiMisbehaved) or not isinstance(error, ConnectorError)

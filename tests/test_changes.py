@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -14,13 +15,15 @@ from mcp import Client, MCPError
 from mcp.client.subscriptions import Subscription
 from mcp_types import INVALID_PARAMS, INVALID_REQUEST
 
-from mcp_server import changes
-from mcp_server.changes import LIST_URI, ONE_URI, Changes
+from mcp_server import changes, wire
+from mcp_server.changes import LIST_URI, ONE_URI, OWN_ACCOUNT, Changes
+from mcp_server.errors import ApiMisbehaved, ApiRefused, ApiUnreachable, ConfigurationError, ConnectorError
 from mcp_server.prompts import CONNECT
 from mcp_server.sessions import MAX_URIS
 from mcp_server.transports import build_server
 from tests.answering import TYPED, without_secrets
 from tests.listening import LISTS, Ear, created, deleted, listening, subscribe, unsubscribe
+from tests.materials import ROWS, arguments
 from tests.sessions import DATA_DIR, ERAS, HANDSHAKE_VERSION, Lines, Session, connected, modern
 from tests.tool_calls import Api, backed
 from tests.visiting import link_in, visiting
@@ -74,6 +77,41 @@ async def test_what_is_refused_changes_nothing(session: Session, era: str, ear: 
         assert sorted(await ear.until(LIST_URI, LISTS)) == sorted((LIST_URI, LISTS))
         await session.call("test_connector", connector_id=one)
         assert await ear.until(LIST_URI) == [LIST_URI]
+
+
+async def heard_of(name: str, error: BaseException) -> list[str]:
+    """What listeners are told of a call that ends so."""
+    heard: list[str] = []
+    changes = Changes()
+    with changes.heard(OWN_ACCOUNT) as audience:
+        audience.subscribe(lambda event: heard.append(getattr(event, "uri", LISTS)))
+        with pytest.raises(type(error)):
+            await changes.told_by(Api(error=error).ask)(ROWS[name], wire.parse(ROWS[name], arguments(name)))
+    return heard
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ApiUnreachable("No answer came."),
+        ApiMisbehaved("The answer is of no documented shape."),
+        ApiRefused(503, "unavailable", "The API is down."),
+        asyncio.CancelledError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_may_have_changed_is_told_as_if_it_had(error: BaseException) -> None:
+    one = ONE_URI.format(connector_id=arguments("get_connector")["connector_id"])
+    assert await heard_of("test_connector", error) == [LIST_URI, one]
+    assert await heard_of("update_connector", error) == [LIST_URI, one, LISTS]
+    assert await heard_of("delete_connector", error) == [LIST_URI, one, LISTS]
+    assert await heard_of("create_gcs_connector", error) == [LIST_URI, LISTS]
+    assert await heard_of("get_connector", error) == []
+
+
+@pytest.mark.parametrize("error", [ApiRefused(404, "not_found", "No such connector."), ConfigurationError("No key.")])
+async def test_what_cannot_have_changed_is_not_told(error: ConnectorError) -> None:
+    assert await heard_of("update_connector", error) == []
 
 
 # ---- sessions of the older protocols -------------------------------------------------------------------------------
