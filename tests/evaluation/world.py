@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,11 @@ aws_secret_access_key = { env = "ARCHIVE_SECRET" }
 provider = "s3"
 aws_access_key_id = { env = "SPARE_KEY_ID" }
 aws_secret_access_key = { env = "SPARE_SECRET" }
+
+[recent]
+provider = "s3"
+aws_access_key_id = { env = "RECENT_KEY_ID" }
+aws_secret_access_key = { env = "RECENT_SECRET" }
 
 [lake]
 provider = "gcs"
@@ -89,8 +95,9 @@ def _filled(s3: S3Emulator, gcs: GcsEmulator) -> str:
 
 
 def _variables(archive: AccessKey, spare: AccessKey, key_file: str) -> dict[str, str]:
+    """What the named credentials are read from; the secret of the recent ones is not the key's."""
     azure = arguments("create_azure_connector")
-    keys = {"ARCHIVE": archive, "SPARE": spare}
+    keys = {"ARCHIVE": archive, "SPARE": spare, "RECENT": replace(spare, secret=spare.secret[::-1])}
     return {
         **{f"{name}_KEY_ID": key.key_id for name, key in keys.items()},
         **{f"{name}_SECRET": key.secret for name, key in keys.items()},
