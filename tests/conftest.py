@@ -8,12 +8,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.emulators import PROVIDERS, Emulator
 from tests.emulators.azure import AzureEmulator
 from tests.emulators.gcs import GcsEmulator
 from tests.emulators.s3 import S3Emulator
 from tests.sessions import DATA_DIR, ERAS, Lines, speaking
+
+# An example may take its time on a busy machine.
+settings.register_profile("patient", settings.default, deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from mcp_server.http_server.border import BODY_BYTES, BoundedBodies
 from tests.http_server.draining import heard, heard_until, request, running
 
 pytestmark = pytest.mark.anyio
-SECONDS = 0.4
+SECONDS = 0.8
 
 
 class Refused(Exception):

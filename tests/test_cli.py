@@ -19,6 +19,7 @@ from mcp_server.logs import ScrubbedFormatter
 from mcp_server.redaction import guarding
 from mcp_server.settings import DESCRIPTIONS, GROUPS, SWITCHES, flag_name
 from tests.commands import COMMAND, ran
+from tests.emulators.processes import children, command_line
 
 pytestmark = pytest.mark.usefixtures("process_state")
 
@@ -220,16 +221,7 @@ def test_an_interrupted_demo_ends_its_emulator_and_says_so_in_its_status() -> No
         demo.stdout.read()
     assert demo.returncode == cli.INTERRUPTED
     assert emulators
-    assert not [pid for pid in emulators if Path(f"/proc/{pid}/cmdline").exists() and b"moto" in cmdline(pid)]
-
-
-def cmdline(pid: str) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def children(pid: int) -> list[str]:
-    """The processes that a process has started, where the system tells."""
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    assert not [pid for pid in emulators if b"moto" in command_line(pid)]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without telling it")

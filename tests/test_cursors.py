@@ -60,7 +60,7 @@ def test_a_request_without_a_cursor_begins_at_the_beginning() -> None:
     assert position_in(request()) is None
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=1024))
 def test_any_key_can_be_the_last_of_a_page(key: str) -> None:
     cursor = cursor_of(request(), ("", key))

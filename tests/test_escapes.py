@@ -25,7 +25,7 @@ ENCODERS: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("inner", ENCODERS)
 @pytest.mark.parametrize("outer", ENCODERS)
-@hypothesis_settings(deadline=None, derandomize=True, database=None, max_examples=30)
+@hypothesis_settings(derandomize=True, database=None, max_examples=30)
 @given(
     before=st.text(alphabet="aé🎬/<\n ", max_size=20),
     needle=st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\\&%"), min_size=1, max_size=20),

@@ -58,7 +58,7 @@ def whole(text: bytes, step: int = PIECE_BYTES) -> list[Row] | None:
         return None
 
 
-_SOME = settings(max_examples=60, deadline=None)
+_SOME = settings(max_examples=60)
 
 
 @_SOME

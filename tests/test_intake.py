@@ -231,7 +231,7 @@ KEYS = st.sampled_from([*{key for name in TAKING for key in ROWS[name].request.m
 
 @pytest.mark.parametrize("inline", [True, False])
 @pytest.mark.parametrize("name", TAKING)
-@settings(deadline=None, derandomize=True, database=None, max_examples=150)
+@settings(derandomize=True, database=None, max_examples=150)
 @given(changes=st.dictionaries(KEYS, VALUES, max_size=6), whole=st.booleans())
 def test_whatever_is_given_is_a_draft_or_an_error_without_it(
     name: str, *, inline: bool, changes: Json, whole: bool

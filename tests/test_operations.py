@@ -209,7 +209,7 @@ def _refused_quietly_or_taken(name: str, given_: object) -> None:
 
 
 @pytest.mark.parametrize(("name", "field"), FIELDS)
-@settings(deadline=None, derandomize=True, database=None, max_examples=60)
+@settings(derandomize=True, database=None, max_examples=60)
 @given(value=_JSON)
 @example(value=CANARY * 1_000)
 @example(value=f"[{CANARY!r}]")
@@ -222,7 +222,7 @@ def test_any_value_of_an_argument_is_taken_or_refused_without_showing_it(name: s
     _refused_quietly_or_taken(name, arguments(name, **{field: value}))
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=200)
+@settings(derandomize=True, database=None, max_examples=200)
 @given(
     name=st.sampled_from(NAMES),
     given_=_JSON.filter(lambda value: not isinstance(value, dict)) | st.dictionaries(st.text(max_size=6), _JSON),

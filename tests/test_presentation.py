@@ -147,7 +147,7 @@ def test_what_can_be_seen_stays(text: str) -> None:
     assert visible(text) == text
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(st.text())
 def test_no_text_keeps_a_control_format_or_unassigned_character(text: str) -> None:
     assert not {unicodedata.category(char) for char in visible(text)} & {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}

@@ -145,17 +145,18 @@ async def _heard(client: Client, api: SlowApi) -> None:
         if len(told) == 3:
             api.may_end.set()
 
+    began = anyio.current_time()
     with anyio.fail_after(GUARD_SECONDS):
         result = await client.call_tool(BROWSE, QUERY, progress_callback=hear)
     assert result.structured_content["total_files"] == api.files
     counts = [files for _, files, _, _ in told]
-    assert len(told) == 3
+    assert len(told) >= 3
     assert counts == sorted(set(counts))
     assert counts[-1] <= api.files
     assert [(total, message) for _, _, total, message in told] == [
         (None, f"{int(files):,} files seen") for files in counts
     ]
-    assert told[2][0] - told[0][0] > INTERVAL_SECONDS
+    assert all(told[at][0] - began >= (at + 0.9) * INTERVAL_SECONDS for at in range(len(told)))
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -206,18 +207,20 @@ async def test_who_gives_no_token_hears_nothing_and_nobody_after_the_result(
         with speaking(api.settings, tmp_path) as lines:
             if era == ERAS[0]:
                 await anyio.to_thread.run_sync(lines.initialize)
+            asked = anyio.current_time()
             number = lines.request("tools/call", {**params, "name": BROWSE, "arguments": QUERY})
             await api.began.wait()
             with anyio.move_on_after(3 * INTERVAL_SECONDS):
                 await anyio.sleep_forever()
             api.may_end.set()
             await anyio.to_thread.run_sync(lambda: _read_until(lines, number))
+            seconds = anyio.current_time() - asked
             assert await anyio.to_thread.run_sync(lines.end) == 0
         frames = [json.loads(line) for line in lines.heard.splitlines()]
     notices = [frame["params"] for frame in frames if frame.get("method") == "notifications/progress"]
     assert "result" in frames[-1]
     assert bool(notices) == (token is not None)
-    assert len(notices) <= 3
+    assert len(notices) <= seconds / INTERVAL_SECONDS + 1
     assert {notice["progressToken"] for notice in notices} <= {token}
     assert all(notice["progress"] <= api.files for notice in notices)
     await checkpoint()

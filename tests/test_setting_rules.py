@@ -42,7 +42,7 @@ def test_every_rule_has_wrong_texts() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@hypothesis_settings(deadline=None, derandomize=True, database=None, max_examples=40)
+@hypothesis_settings(derandomize=True, database=None, max_examples=40)
 @given(middle=st.text(max_size=12))
 @example(middle="\ud800")
 @example(middle="://")

@@ -190,7 +190,7 @@ def test_a_quoted_form_is_cut_with_its_quotes(form: str) -> None:
     assert MARKER.search(redact(f"it was {shown}", [secret]))
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(
     secret=st.text(alphabet=st.characters(codec="utf-8"), min_size=8, max_size=60).filter(lambda text: text.strip()),
     chain=st.lists(st.sampled_from([*ENCODINGS]), min_size=1, max_size=1),
@@ -205,7 +205,7 @@ def test_any_secret_is_found_in_any_form(secret: str, chain: list[str], around: 
     assert MARKER.search(redact(around.replace("{}", ENCODINGS[name](secret)), [secret]))
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(
     secret=st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), min_size=16, max_size=60).filter(
         lambda text: sum(map(str.isalnum, text)) >= 12 and len(set(text)) >= 10
@@ -221,7 +221,7 @@ def test_any_generated_secret_is_found_in_any_form_within_another(
     assert MARKER.search(redact(around.replace("{}", shown), [secret]))
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(derandomize=True, database=None)
 @given(text=st.text(max_size=400))
 @example(text="%41%zz \\u0041 \\ & &amp; aGVsbG8gd29ybGQ= 68656c6c6f -----BEGIN PRIVATE KEY-----")
 def test_any_other_text_stays_as_it_is(text: str) -> None:

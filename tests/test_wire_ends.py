@@ -50,7 +50,7 @@ def _requests(draw: st.DrawFn) -> tuple[str, Json]:
     return name, {**arguments(name), **draw(st.fixed_dictionaries({}, optional=taken))}
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(_requests())
 def test_what_a_client_encodes_a_server_decodes_to_the_same_request(case: tuple[str, Json]) -> None:
     name, given_ = case

@@ -42,7 +42,9 @@ class Host:
         await self.tell("ui/notifications/tool-result", result)
 
     async def tell(self, method: str, params: Json) -> None:
+        """Returns when the app has taken it: messages come one after another."""
         await self.page.evaluate("([method, params]) => tell(method, params)", [method, params])
+        await self.asks("ping")
 
     async def heard(self, method: str) -> list[Json]:
         """The messages of this method that the app sent so far."""

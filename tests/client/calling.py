@@ -17,7 +17,7 @@ from mcp_server import wire
 from mcp_server.client import VideoVector
 from tests.materials import ANSWERS, API_KEY, ROWS, arguments
 
-GUARD_SECONDS = 20.0
+GUARD_SECONDS = 100.0
 REPEATED = ("list_connectors", "get_connector", "create_s3_connector", "create_gcs_connector", "test_connector")
 SENT_ONCE = ("update_connector", "delete_connector", "browse_connector_files")
 

@@ -18,7 +18,7 @@ from tests.materials import ANSWERS, API_KEY, CONNECTOR, made
 
 pytestmark = pytest.mark.anyio
 
-SHORT_SECONDS = 0.3
+SHORT_SECONDS = 0.6
 BOUND_SECONDS = 6.0
 HEAD = b"HTTP/1.1 200 OK\r\n"
 

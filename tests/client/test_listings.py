@@ -169,11 +169,11 @@ def _slow(parts: int, pause: float) -> Callable[[Peer], Any]:
 
 
 async def test_an_array_that_keeps_coming_may_take_longer_than_the_timeout() -> None:
-    async with listening() as api, client_of(api, timeout=0.4) as client:
-        api.act = _slow(6, 0.15)
+    async with listening() as api, client_of(api, timeout=2) as client:
+        api.act = _slow(6, 0.5)
         began = anyio.current_time()
         assert len((await client.connectors.browse(CONNECTOR_ID, limit=100)).files) == 100
-        assert anyio.current_time() - began > 0.5
+        assert anyio.current_time() - began > 2.2
 
 
 @pytest.mark.parametrize(("parts", "pause"), [(2, 5.0), (1_000, 0.05)], ids=["stops", "drips"])
@@ -183,7 +183,7 @@ async def test_an_array_that_stops_or_drips_ends_in_time(parts: int, pause: floa
         began = anyio.current_time()
         with pytest.raises(ApiUnreachable, match="did not answer in time"):
             await client.connectors.browse(CONNECTOR_ID, limit=100)
-        assert anyio.current_time() - began < 0.3 * 5 + 1
+        assert anyio.current_time() - began < 20
 
 
 async def test_whoever_listens_is_told_how_many_files_were_seen(bare: LocalApi) -> None:

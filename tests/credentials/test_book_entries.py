@@ -175,7 +175,7 @@ PIECES = [
 ]
 
 
-@settings(deadline=None, derandomize=True, database=None, max_examples=300)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(
     st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 30), st.sampled_from(PIECES)), min_size=1, max_size=4)
 )

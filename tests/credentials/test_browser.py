@@ -49,7 +49,7 @@ folder = Path(__file__).parent
 (folder / "seen.json").write_text(json.dumps(seen), encoding="utf-8")
 if (folder / "sends").exists():
     import httpx
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         proof = re.search(r'name="page\\.proof" value="(\\w+)"', http.get(link).text)[1]
         form = {"page.proof": proof, **json.loads((folder / "sends").read_text(encoding="utf-8"))}
         parts = {name: (None, value) for name, value in form.items()}

@@ -216,12 +216,12 @@ async def test_a_form_left_open_is_gone_when_its_time_is_over(scripts: bool, bro
     clock = Clock()
     async with open_desk(clock) as desk, tab(browser, java_script_enabled=scripts) as seen:
         url = issued(desk, FakeErrand()).url
-        clock.passes(598.5)
+        clock.passes(594.5)
         await seen.page.goto(url)
         await seen.page.get_by_label("Secret access key").fill(AS_TYPED)
         await seen.page.wait_for_url("about:blank")
         assert await seen.page.locator("form").count() == 0
-        clock.passes(1.5)
+        clock.passes(5.5)
         await seen.page.go_back()
         assert await seen.says("This link has expired")
 

@@ -204,7 +204,7 @@ JSON_VALUES = st.recursive(
 
 
 @given(content=st.binary() | JSON_VALUES.map(lambda value: json.dumps(value).encode()), form=st.booleans())
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_body_is_a_defect(api: httpx.AsyncClient, content: bytes, *, form: bool) -> None:
     whole = part(b"name", content) + b"--x--\r\n"
     media_type = "multipart/form-data; boundary=x" if form else "application/json"

@@ -28,7 +28,7 @@ from tests.sessions import DATA_DIR, ERAS, connected
 
 pytestmark = pytest.mark.anyio
 GUARD_SECONDS = 60
-SOON_SECONDS = 1.0
+SOON_SECONDS = 20
 PAGE_SECONDS = 0.05
 
 
@@ -57,7 +57,7 @@ class Endless:
         given_up = time.monotonic()
         while time.monotonic() - max(self.last, given_up) < 6 * PAGE_SECONDS:
             assert time.monotonic() - given_up < GUARD_SECONDS
-            await anyio.wait_all_tasks_blocked()
+            await anyio.sleep(PAGE_SECONDS)
         assert self.last - given_up < SOON_SECONDS
 
 
@@ -76,7 +76,9 @@ async def _listed(bucket: Endless) -> None:
 async def test_the_served_api_stops_when_its_client_closes(query: str, tmp_path: Path) -> None:
     with endless() as (bucket, emulated), served(emulated.url, tmp_path) as (document, key):
         base_url = document.removesuffix("/openapi.json")
-        async with httpx.AsyncClient(base_url=base_url, headers={"X-API-Key": key}, trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=base_url, headers={"X-API-Key": key}, trust_env=False, timeout=60
+        ) as http:
             connector = (await http.post("/connectors/s3", json=s3_body())).json()
             async with anyio.create_task_group() as calls:
                 calls.start_soon(http.post, f"/connectors/{connector['connector_id']}/browse{query}")
@@ -147,7 +149,7 @@ async def test_an_array_ends_when_its_reader_goes(reads: Any, tmp_path: Path, mo
             if reads:
                 assert (await anext(answer.aiter_raw())).startswith(b"[")
             assert not walk.ended.is_set()
-        with anyio.fail_after(SOON_SECONDS * 10):
+        with anyio.fail_after(GUARD_SECONDS):
             await walk.ended.wait()
         with anyio.fail_after(GUARD_SECONDS):
             await server.drain.idle()

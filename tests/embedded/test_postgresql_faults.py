@@ -129,7 +129,7 @@ async def test_a_transaction_whose_connection_is_ended_is_an_error_worth_a_retry
 async def test_a_database_that_stands_still_is_given_up_in_time(
     settings: Settings, postgresql: Postgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgresql_room, "SILENCE_SECONDS", 0.5)
+    monkeypatch.setattr(postgresql_room, "SILENCE_SECONDS", 1.5)
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
         with standing_still(postgresql), anyio.fail_after(10):
             error_of(await api.get("/connectors"), 503, "database_unavailable")
@@ -147,7 +147,7 @@ def standing_still(cluster: Postgresql) -> Generator[None]:
 
 
 async def test_a_wait_for_a_lock_has_its_bound(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql_room, "STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr(postgresql_room, "STATEMENT_SECONDS", 1.0)
     async with aclosing(await Service.open(settings)) as service, calling(service) as api:
         async with aclosing(await Database.open(settings)) as other, other.writing() as connection:
             await lock_tenant(connection, LOCAL_TENANT)

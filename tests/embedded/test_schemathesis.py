@@ -24,7 +24,7 @@ EXAMPLES = os.environ.get("API_EXAMPLES", "")
 SEED = secrets.randbelow(2**32) if EXAMPLES else 1
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 240)  # a quarter of it, where nothing else runs
+@pytest.mark.timeout(0 if EXAMPLES else 600)  # a tenth of it, where nothing else runs
 @pytest.mark.parametrize(("phases", "examples"), [("examples,coverage", 5), ("fuzzing", 15), ("stateful", 25)])
 def test_what_the_document_tells_is_what_is_taken_and_no_request_is_a_server_error(
     phases: str, examples: int, tmp_path: Path

@@ -53,6 +53,8 @@ class Tab:
             self.complaints.append(message.text)
 
     async def says(self, text: str) -> bool:
+        """Whether the page does, when it is there as a whole."""
+        await self.page.wait_for_load_state()
         return text in await self.page.inner_text("main")
 
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tests.emulators.processes import free_port
+from tests.emulators.processes import children, free_port
 
 HOW_TO_GET_IT = "PostgreSQL is not installed; on Debian: apt-get install postgresql"
 READY_SECONDS = 60
@@ -156,10 +156,9 @@ class Postgresql:
     def signal(self, number: signal.Signals) -> None:
         """To every process of the cluster, which are in as many sessions."""
         if self._process is not None:
-            first = self._process.pid
-            others = Path(f"/proc/{first}/task/{first}/children").read_text(encoding="ascii").split()
-            for each in (first, *map(int, others)):
-                os.kill(each, number)
+            for each in (self._process.pid, *children(self._process.pid)):
+                with suppress(ProcessLookupError):  # some processes of a cluster are short
+                    os.kill(each, number)
 
     def wait_until_unused(self, application: str) -> None:
         """Nobody is connected afterwards who calls himself so."""

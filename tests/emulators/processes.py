@@ -9,9 +9,23 @@ import subprocess
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 READY_SECONDS = 60
 _POLL_SECONDS = 0.05
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, on Linux."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
+def command_line(pid: int) -> bytes:
+    """What a process was started with, on Linux; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def free_port() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import cache, partial
 
 from tests.client.raw_api import Peer, RawApi, http
 
@@ -45,8 +45,13 @@ async def _answer(octets: bytes, peer: Peer) -> None:
     await peer.send(octets)
 
 
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(bytes(2**27))
+
+
 async def _packed(peer: Peer) -> None:
-    await peer.send(http(gzip.compress(bytes(2**27)), "Content-Encoding: gzip"))
+    await peer.send(http(_bomb(), "Content-Encoding: gzip"))
 
 
 async def _wide(peer: Peer) -> None:
@@ -89,6 +94,7 @@ class HostileApi(RawApi):
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
+        _bomb()  # takes a second, in which nobody is answered
         self.elsewhere = ""
         self.redirects_creations_with = 307
         self.answers_probes = True

@@ -63,6 +63,7 @@ async def told_of(caller: Caller, faults: Collection[str]) -> dict[str, list[Tol
     """What several callers are told of each fault at the same time, while others ask what has none, and get it soon."""
     told: dict[str, list[Told]] = {fault: [] for fault in faults}
     waits: list[float] = []
+    answered = anyio.Event()
 
     async def suffer(fault: str) -> None:
         told[fault].append(await caller.refused("get_connector", connector_id=fault))
@@ -73,6 +74,7 @@ async def told_of(caller: Caller, faults: Collection[str]) -> dict[str, list[Tol
             assert answer.data is not None
             assert answer.data["connectors"][0]["name"] == CONNECTOR["name"]
             waits.append(answer.seconds)
+            answered.set()
             await anyio.sleep(0.05)
 
     async with anyio.create_task_group() as honest:
@@ -81,6 +83,7 @@ async def told_of(caller: Caller, faults: Collection[str]) -> dict[str, list[Tol
             for fault in faults:
                 for _ in range(TOGETHER):
                     tasks.start_soon(suffer, fault)
+        await answered.wait()
         honest.cancel_scope.cancel()
     assert max(waits) < HONEST_SECONDS
     return told

@@ -173,7 +173,9 @@ async def test_a_client_of_the_api_that_leaves_in_mid_browse_takes_its_listing_w
 ) -> None:
     with api_process(tmp_path, settings) as api:
         headers = {"X-API-Key": await new_key(api.settings, "client", "admin")}
-        async with httpx.AsyncClient(base_url=f"{api.url}/api/v2", headers=headers, trust_env=False) as client:
+        async with httpx.AsyncClient(
+            base_url=f"{api.url}/api/v2", headers=headers, trust_env=False, timeout=60
+        ) as client:
             made = (await client.post("/connectors/s3", json=s3_body(bucket="never-ends"))).json()
             path = f"/connectors/{made['connector_id']}/browse"
             async with anyio.create_task_group() as tasks:

@@ -17,7 +17,7 @@ from mcp_server.http_server.listening import HEAD_BYTES, MAX_CONNECTIONS
 from tests.http_server.draining import LOOPS, Running, Work, heard, heard_until, request, running
 
 pytestmark = pytest.mark.anyio
-SECONDS = 0.3
+SECONDS = 0.8
 PLAIN = request("GET", "/plain")
 CHUNKED = request("POST", "/plain", "Transfer-Encoding: chunked")
 

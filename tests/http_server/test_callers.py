@@ -44,7 +44,7 @@ def served(folder: Path, keys: dict[str, str]) -> Generator[Served]:
 
 
 def call(served: Served, **headers: str) -> httpx.Response:
-    return httpx.post(f"{served.url}/mcp", json=CALL, headers=headers, trust_env=False)
+    return httpx.post(f"{served.url}/mcp", json=CALL, headers=headers, trust_env=False, timeout=60)
 
 
 def test_a_call_without_a_key_is_told_how_to_send_one(served: Served) -> None:

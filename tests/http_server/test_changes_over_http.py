@@ -98,7 +98,9 @@ async def test_who_may_not_read_reads_and_hears_nothing(served: Served, mode: st
 
 
 def figure(served: Served, key: str, name: str) -> float:
-    lines = httpx.get(f"{served.url}/metrics", headers={"X-API-Key": key}, trust_env=False).text.splitlines()
+    lines = httpx.get(
+        f"{served.url}/metrics", headers={"X-API-Key": key}, trust_env=False, timeout=60
+    ).text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 

@@ -22,6 +22,7 @@ from mcp_server.hosting import STATE_KEY_BYTES, state_keys
 from mcp_server.http_server.metrics import SHARED_MEMORY
 from mcp_server.settings import load
 from tests.embedded.bodies import encryption_key
+from tests.emulators.processes import children, command_line
 from tests.http_server.collecting import StubApi, stub_api
 from tests.http_server.serving import Served, serving, unknown_key
 from tests.sessions import COMMAND, DATA_DIR, environment
@@ -80,9 +81,7 @@ def figure(served: Served, name: str) -> float:
 
 
 def workers(served: Served) -> list[int]:
-    pid = served.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-    return [int(each) for each in children if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    return [each for each in children(served.process.pid) if b"spawn_main" in command_line(each)]
 
 
 def test_figures_of_both_processes_add_up(served: Served) -> None:

@@ -55,7 +55,7 @@ def bearer(provider: OpenIdProvider, scope: str, audience: str = AUDIENCE) -> di
 
 
 def call(served: Served, headers: dict[str, str], message: dict[str, Any] = CALL) -> httpx.Response:
-    return httpx.post(f"{served.url}/mcp", json=message, headers=headers, trust_env=False)
+    return httpx.post(f"{served.url}/mcp", json=message, headers=headers, trust_env=False, timeout=60)
 
 
 def test_a_client_without_a_token_is_led_to_the_issuer(served: Served, provider: OpenIdProvider) -> None:

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from mcp_server.http_server.metrics import SHARED_MEMORY
+from tests.emulators.processes import children, command_line
 from tests.sessions import environment
 
 pytestmark = pytest.mark.skipif(not Path("/proc").exists(), reason="looks at processes as Linux shows them")
@@ -70,9 +71,7 @@ class Small:
 
     def children(self) -> list[int]:
         """The processes that serve, in the order in which they began; without the one that multiprocessing needs."""
-        pid = self.process.pid
-        all_of_them = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
-        return [int(each) for each in all_of_them if b"spawn_main" in Path(f"/proc/{each}/cmdline").read_bytes()]
+        return [each for each in children(self.process.pid) if b"spawn_main" in command_line(each)]
 
     def zombies(self) -> list[int]:
         return [pid for pid in self.children() if not is_alive(pid)]

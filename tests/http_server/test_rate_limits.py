@@ -72,10 +72,13 @@ def test_a_hit_costs_the_same_however_many_are_counted() -> None:
     limits = RateLimits(600)
     for number in range(10_000):
         limits.check(f"caller {number}")
-    start = time.perf_counter()
-    for number in range(2000):
-        limits.check(f"caller {number}")
-    assert time.perf_counter() - start < 1  # 7 us each; a walk through all counters takes 1,500
+    seconds: list[float] = []
+    for _ in range(3):
+        start = time.perf_counter()
+        for number in range(2000):
+            limits.check(f"caller {number}")
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 1  # 7 us each; a walk through all counters takes 1,500
 
 
 def test_no_more_callers_than_10_000_are_counted_and_the_latest_are(clock: Clock) -> None:

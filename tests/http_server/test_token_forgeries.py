@@ -145,7 +145,7 @@ CHANGES = st.dictionaries(NAMES, JSON, max_size=4)
 
 
 @given(header=CHANGES, claims=CHANGES)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_a_token_holds_it_is_let_in_or_turned_away(presented: Scene, header: Json, claims: Json) -> None:
     with suppress(Turned):
         identity = await presented.sent(presented.issuer.signer.sign({**presented.issuer.claims(), **claims}, **header))
@@ -154,7 +154,7 @@ async def test_whatever_a_token_holds_it_is_let_in_or_turned_away(presented: Sce
 
 
 @given(st.text(st.characters(min_codepoint=1, max_codepoint=255), max_size=200))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_whatever_a_header_holds_is_let_in_or_turned_away(presented: Scene, text: str) -> None:
     with pytest.raises(Turned):
         await presented.tokens(Headers(raw=[(b"authorization", f"Bearer {text}".encode("latin-1"))]))

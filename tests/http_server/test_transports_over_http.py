@@ -75,6 +75,7 @@ def posted(served: Served, message: object, accept: str, **headers: str) -> http
         content=json.dumps(message),
         headers={"Accept": accept, "Content-Type": "application/json", **headers},
         trust_env=False,
+        timeout=60,
     )
 
 

@@ -29,7 +29,7 @@ from mcp_server.settings import Settings, load
 from tests.emulators.gcs import ServiceAccount
 from tests.emulators.http_server import Asked, Reply, Served, serving
 
-QUICK = Limits(connect=5, read=5, total=10, cleanup=2, retries=2, backoff=0)
+QUICK = Limits(connect=5, read=5, total=10, cleanup=2, totals=50, retries=2, backoff=0)
 ACCOUNTS: dict[str, type[S3Account] | type[GcsAccount] | type[AzureAccount]] = {
     "s3": S3Account,
     "gcs": GcsAccount,

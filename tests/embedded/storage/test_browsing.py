@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server.embedded.storage import Limits, Storage, StorageFault
@@ -195,7 +195,6 @@ _paths = st.lists(st.text("ab.", max_size=3), min_size=1, max_size=4).map("/".jo
 _patterns = st.text("ab.*?/", min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(st.sets(_paths, max_size=8), st.text("ab/", max_size=3), _patterns)
 async def test_narrowing_finds_what_listing_all_would(keys: set[str], prefix: str, pattern: str) -> None:
     files = await browse(Shelf.of(keys), prefix, pattern, recursive=True)

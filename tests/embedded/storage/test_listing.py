@@ -62,7 +62,7 @@ async def walked(storage: Storage, query: Query, limits: Limits = AT_ONCE) -> li
     return [path async for files in walk(storage, query, limits) for path in files.paths]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(_buckets, _queries, st.integers(1, 5), st.sampled_from([1, 3, 100]))
 async def test_a_walk_gives_the_same_files_in_the_same_order(
     keys: list[str], query: Query, page_size: int, most_at_once: int
@@ -76,7 +76,7 @@ async def test_a_walk_gives_the_same_files_in_the_same_order(
     assert bucket.at_once == 0
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(_buckets, _queries, st.integers(1, 5), _sorts, st.tuples(st.integers(0, 7), st.booleans()))
 async def test_a_page_and_the_totals_are_the_same(
     keys: list[str], query: Query, page_size: int, sort: Sort, wanted: tuple[int, bool]
@@ -104,7 +104,7 @@ async def paged(storage: Storage, query: Query, limit: int) -> list[str]:
     return paths
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(_buckets, _queries, st.integers(1, 5), st.integers(1, 7))
 async def test_pages_that_start_behind_each_other_are_the_walk(
     keys: list[str], query: Query, page_size: int, limit: int

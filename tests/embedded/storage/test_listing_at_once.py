@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_server import progress
@@ -186,7 +186,6 @@ _names = st.lists(st.sampled_from(["a", "b", "a-1", "long", "\N{CLAPPER BOARD}"]
 _keys = st.sets(st.tuples(_names, st.integers(0, 30)).map("{0[0]}-{0[1]:02}".format), max_size=150)
 
 
-@settings(deadline=None)
 @given(_keys, st.integers(1, 5), st.integers(4, 40))
 async def test_where_no_listing_starts_in_the_middle_folders_are_listed_at_once(
     keys: set[str], page_size: int, limit: int
