@@ -32,8 +32,9 @@ _STEP = 1000
 class Query:
     """The files whose key starts with the prefix and matches the pattern.
 
-    A pattern without a slash matches a file's name, one with a slash the path below the prefix. Not recursive: only
-    what lies directly below the prefix. Raises InvalidArguments.
+    A pattern without a slash matches a file's name, one with a slash the path below the prefix; a slash between the two
+    is not part of it where the prefix ends without, or the pattern begins with one. Not recursive: only what lies
+    directly below the prefix. Raises InvalidArguments.
     """
 
     prefix: str
@@ -56,10 +57,30 @@ class Query:
         """What a listing does not go beyond."""
         return "" if self.recursive else "/"
 
-    def starts(self) -> list[str]:
-        """The prefixes to list, in order; none begins with another."""
+    @property
+    def _has_slash_between(self) -> bool:
+        """Whether one may stand between the prefix and the path."""
+        return self.pattern.startswith("/") or (bool(self.prefix) and not self.prefix.endswith("/"))
+
+    def spans(self, start_after: str = "") -> list[Span]:
+        """What to list, in order, behind the key; none has keys of another. What lies before the key is left out."""
+        starts = sorted(self._starts())
+        guess = f"{self.prefix}/{self._glob.head}" if len(starts) > 1 else None
+        return [
+            Span(start, self.delimiter, start_after if start_after.startswith(start) else "", is_guess=start == guess)
+            for start in starts
+            if start >= start_after or start_after.startswith(start)
+        ]
+
+    def _starts(self) -> list[str]:
+        """The prefixes to list; none begins with another."""
         head = self._glob.head
-        return sorted(_below_starts(self.prefix, head)) if self._by_path else [self._name_start(head)]
+        if not self._by_path:
+            return [self._name_start(head)]
+        slashed = f"{self.prefix}/{head}"
+        if not head or not self._has_slash_between:
+            return [self.prefix + head]
+        return [slashed] if head.startswith("/") else [self.prefix + head, slashed]
 
     def _name_start(self, head: str) -> str:
         """What to list when names begin with the head: the prefix may hold the beginning of names directly below it.
@@ -74,16 +95,8 @@ class Query:
         """Those of the listed files that are meant."""
         files = without_markers(files)
         if self._by_path:
-            return await matching_paths(self._glob, self.prefix, files)
+            return await matching_paths(self._glob, self.prefix, files, slash=self._has_slash_between)
         return await matching_names(self._glob, files)
-
-
-def _below_starts(prefix: str, head: str) -> list[str]:
-    """What to list when paths below the prefix begin with the head: with and without the slash between the two."""
-    if not head:
-        return [prefix]
-    after_slash = f"{prefix}/{head}"
-    return [after_slash] if head.startswith("/") else [prefix + head, after_slash]
 
 
 async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what bounds it
@@ -113,8 +126,7 @@ async def page(  # noqa: PLR0913 - what a page is of, how it is filled, and what
             if not wants_totals:
                 listing.stop()
 
-    spans = [Span(start, query.delimiter, start_after) for start in query.starts()]
-    listing = Listing(storage, spans, collect, limits, is_eager=wants_totals or not by_path)
+    listing = Listing(storage, query.spans(start_after), collect, limits, is_eager=wants_totals or not by_path)
     listing.is_ordered = by_path
     with scope:
         try:
@@ -135,12 +147,11 @@ async def walk(storage: Storage, query: Query, limits: Limits | None = None) -> 
     """
     limits = limits or Limits()
     found = deque[Columns]()
-    spans = [Span(start, query.delimiter) for start in query.starts()]
 
     async def keep(files: Columns) -> None:
         found.append(await query.choose(files))
 
-    listing = Listing(storage, spans, keep, limits)
+    listing = Listing(storage, query.spans(), keep, limits)
     seconds, pages = limits.browse, 1
     while not listing.is_complete:
         began, fault = anyio.current_time(), None

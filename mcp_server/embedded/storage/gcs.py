@@ -47,7 +47,9 @@ def _page(answer: Answer, start_after: str) -> Page:
         [str(item["contentType"]) if item.get("contentType") else None for item in items],
     )
     folders = [str(folder) for folder in listing.get("prefixes", [])]
-    return Page(checked(files), folders, str(listing.get("nextPageToken", "")))
+    mark = str(listing.get("nextPageToken", ""))
+    "".join([*folders, mark]).encode()
+    return Page(checked(files), folders, mark)
 
 
 def _error_code(answer: Answer) -> str:

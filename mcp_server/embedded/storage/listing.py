@@ -6,6 +6,7 @@ How a span is cut is told elsewhere.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import repeat
 from math import inf
 from typing import Any
 
@@ -14,6 +15,7 @@ from anyio.lowlevel import checkpoint
 
 from mcp_server import progress
 from mcp_server.embedded.storage.exchange import Limits
+from mcp_server.embedded.storage.matching import chosen
 from mcp_server.embedded.storage.objects import Page, Storage
 from mcp_server.embedded.storage.spans import Span
 from mcp_server.embedded.storage.splitting import parts_by_key
@@ -54,6 +56,7 @@ class Listing:
         self._is_stopped = False
         self._is_delivering = False
         self._flying = 0
+        self._held = 0
         self._cutting: set[Span] = set()
         self._fastest = inf
         self._most: int = 1
@@ -90,13 +93,12 @@ class Listing:
 
     def _schedule(self) -> None:
         """Begin what may begin now: when much is held, only what is next to be delivered, for that makes room."""
-        held = sum(span.files_held for span in self._spans)
         so_far = 0
         for span in self._spans:
             if self._flying >= self._most or self._wanted <= 0:
                 return
             so_far += span.files_held
-            if span.is_idle and (held < _MOST_HELD or so_far < _HELD_IN_FRONT):
+            if span.is_idle and (self._held < _MOST_HELD or so_far < _HELD_IN_FRONT):
                 span.is_busy = True
                 self._flying += 1
                 self._group.start_soon(self._list, span)
@@ -106,7 +108,7 @@ class Listing:
         """When there is more room than spans: cut the first of those that have been long."""
         free = self._most - self._flying
         for span in self._spans:
-            if free <= self._most // 4 or len(self._cutting) >= _MOST_CUT_AT_ONCE:
+            if free <= self._most // 4 or len(self._cutting) >= _MOST_CUT_AT_ONCE or self._held >= _MOST_HELD:
                 return
             if span.is_long and span not in self._cutting and self.is_sorted:
                 self._cutting.add(span)
@@ -131,9 +133,14 @@ class Listing:
 
     async def _take(self, span: Span) -> None:
         page = await self._ask(span.prefix, delimiter=span.delimiter, start_after=span.after, mark=span.mark)
-        progress.seen(span.take(page, self._storage))
+        self._found(span.take(page, self._storage))
         self.is_sorted = self.is_sorted and page.is_sorted
         self._widen()
+
+    def _found(self, files: int) -> None:
+        """So many more are held."""
+        self._held += files
+        progress.seen(files)
 
     async def _ask(self, prefix: str, **bounds: Any) -> Page:
         await anyio.sleep_until(self._resumes)
@@ -141,7 +148,7 @@ class Listing:
             began = anyio.current_time()
             page = await self._storage.list_page(prefix, **bounds)
             self._fastest = min(self._fastest, anyio.current_time() - began)
-            return page
+            return _within(prefix, page)
 
     def _widen(self) -> None:
         """At once all that is allowed, or twice as many as before, unless the provider answers without delay."""
@@ -151,7 +158,7 @@ class Listing:
     def _slow_down(self, span: Span, fault: ConnectorError, most: int) -> None:
         """Of many at once, half as many may succeed: only what fails alone has failed."""
         if not fault.retryable or most == 1:
-            span.fault = fault
+            span.fail(fault)
             return
         if most == self._most:
             self._most = self._ceiling = most // 2
@@ -172,16 +179,13 @@ class Listing:
 
     def _next_pages(self) -> Iterator[Columns]:
         """Pages that can be delivered, until there are none at this moment; spans that are done with go."""
-        while span := next(filter(self._is_next, self._spans), None):
+        while span := next(filter(_has_news, self._spans[:1] if self.is_ordered else self._spans), None):
             if span.held:
-                yield span.let_go()
+                files = span.let_go()
+                self._held -= len(files.paths)
+                yield files
             else:
                 self._spans.remove(span)
-
-    def _is_next(self, span: Span) -> bool:
-        """Whether something of it can be delivered, or it can go."""
-        in_turn = not self.is_ordered or span is self._spans[0]
-        return in_turn and (bool(span.held) or span.is_done)
 
     async def _cut(self, span: Span) -> None:
         """List the parts of a span, instead of what is left of it."""
@@ -193,6 +197,18 @@ class Listing:
         if parts:
             index = self._spans.index(span) + 1
             self._spans[index:index] = parts
-            progress.seen(sum(part.files_held for part in parts))
+            self._found(sum(part.files_held for part in parts))
         await self._deliver()
         self._schedule()
+
+
+def _within(prefix: str, page: Page) -> Page:
+    """Without what does not begin with the prefix: some stores tidy `//` in what they are asked for."""
+    files = chosen(page.files, map(str.startswith, page.files.paths, repeat(prefix)))
+    folders = [folder for folder in page.folders if folder.startswith(prefix)]
+    return page._replace(files=files, folders=folders)
+
+
+def _has_news(span: Span) -> bool:
+    """Whether something of it can be delivered, or it can go."""
+    return bool(span.held) or span.is_done

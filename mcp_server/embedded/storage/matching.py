@@ -47,10 +47,10 @@ async def matching_names(glob: Glob, files: Columns) -> Columns:
     return chosen(files, map(str.endswith, map(str.rstrip, files.paths, repeat("/")), repeat(glob.suffixes)))
 
 
-async def matching_paths(glob: Glob, prefix: str, files: Columns) -> Columns:
-    """The files whose path below the prefix matches; one slash between the two is not part of it."""
-    begin = len(prefix)
-    return await _matching(glob, files, (path[begin:].removeprefix("/") for path in files.paths))
+async def matching_paths(glob: Glob, prefix: str, files: Columns, *, slash: bool) -> Columns:
+    """The files whose path below the prefix matches; with `slash`, one between the two is not part of it."""
+    begin, left_out = len(prefix), "/" if slash else ""
+    return await _matching(glob, files, (path[begin:].removeprefix(left_out) for path in files.paths))
 
 
 async def _matching(glob: Glob, files: Columns, texts: Iterable[str]) -> Columns:

@@ -10,6 +10,7 @@ from mcp_server.embedded.storage import faults
 from mcp_server.embedded.storage.accounts import S3Account
 from mcp_server.embedded.storage.documents import NotTheDocument, xml
 from mcp_server.embedded.storage.exchange import LISTING_BYTES, Answer, Exchange, Message, deadline, split_endpoint
+from mcp_server.embedded.storage.matching import chosen
 from mcp_server.embedded.storage.objects import Action, Page
 from mcp_server.embedded.storage.s3_listing import read_page
 from mcp_server.embedded.storage.signatures import signed_headers
@@ -60,6 +61,13 @@ def _error(answer: Answer) -> tuple[str, str]:
     return faults.known_code(error.findtext("Code")), region
 
 
+def _behind(key: str, page: Page) -> Page:
+    """Without the key that the listing starts after: some stores begin with it."""
+    if not key or page.files.paths[:1] not in ([key], (key,)):
+        return page
+    return page._replace(files=chosen(page.files, map(key.__ne__, page.files.paths)))
+
+
 class S3Storage:
     """One bucket of S3."""
 
@@ -90,7 +98,7 @@ class S3Storage:
         target = f"{self._path or '/'}?{urlencode(query, quote_via=quote, safe='')}"
         answer = await self._send("list", Message("GET", self._origin, target, body_limit=LISTING_BYTES))
         try:
-            return read_page(answer.body)
+            return _behind(start_after, read_page(answer.body))
         except ValueError:
             raise faults.unexpected_answer(self.host, "an S3 listing") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from urllib.parse import unquote_plus
 from xml.etree.ElementTree import Element
 
-from mcp_server.embedded.storage.documents import text_of, xml
+from mcp_server.embedded.storage.documents import NotTheDocument, text_of, xml
 from mcp_server.embedded.storage.objects import Page, checked, utc_from_iso
 from mcp_server.file_pages import Columns
 
@@ -63,7 +63,10 @@ def _page(listing: Element, keys: Sequence[str], sizes: list[int], times: list[s
     folders = [text_of(folded, "Prefix") for folded in listing.findall("CommonPrefixes")]
     if listing.findtext("EncodingType") == "url":
         keys, folders = _decoded(keys), _decoded(folders)
-    mark = text_of(listing, "NextContinuationToken") if text_of(listing, "IsTruncated") == "true" else ""
+    is_truncated = text_of(listing, "IsTruncated") == "true"
+    mark = text_of(listing, "NextContinuationToken") if is_truncated else ""
+    if is_truncated and not mark:
+        raise NotTheDocument
     return Page(checked(Columns(keys, sizes, times, [None] * len(keys))), folders, mark)
 
 

@@ -43,6 +43,8 @@ class Span:
     """Whether it was listed by code point until now."""
     is_busy: bool = False
     is_done: bool = False
+    is_guess: bool = False
+    """Whether the prefix is one that a provider may refuse, because nothing can begin so there."""
     fault: ConnectorError | None = None
     held: deque[Columns] = field(default_factory=deque[Columns])
     """Pages of files that were found and nobody has taken."""
@@ -75,6 +77,13 @@ class Span:
     def folder(self) -> str:
         """The last key's folder, or the prefix."""
         return max(self.prefix, self.last[: self.last.rfind("/") + 1], key=len)
+
+    def fail(self, fault: ConnectorError) -> None:
+        """End with a fault; a guess that is refused was wrong."""
+        if self.is_guess and not fault.retryable:
+            self.is_done = True
+        else:
+            self.fault = fault
 
     def has_left(self, text: str) -> bool:
         """Whether the text is behind all that was listed, and before the end."""

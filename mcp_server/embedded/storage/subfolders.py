@@ -13,11 +13,12 @@ from mcp_server.embedded.storage.splitting import MOST_LEVELS
 from mcp_server.errors import ConnectorError
 from mcp_server.file_pages import Columns
 
-_MOST_PAGES = 4
+_MOST_PAGES = 2
 _LARGE_PAGE = 5000
 """What Azure gives at most, be it files or folders."""
 
 _FEWEST_FOLDERS = 2
+_MOST_FOLDERS = 1_000
 _MOST_FOLDERS_SAMPLED = 20
 _LAST = "\U0010ffff" * 8
 
@@ -27,26 +28,29 @@ _Entry = tuple[str, tuple[Any, ...] | None]
 async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> list[Span]:
     """A part for each folder behind those that the span is in, and for the files between; the span ends before them.
 
-    Folders that are many and small are left together: a request for each would take longer.
+    Folders that are very many, or many and small, are left together: a request for each would take longer. Nothing is
+    said of them by pages that lie before `after`.
     """
+    if not span.sample:
+        span.patience = span.pages + 1
+        return []
     levels: list[str] = []
     entries: list[_Entry] = []
-    for level in [] if span.delimiter or not span.last else [*span.levels(), span.folder][:MOST_LEVELS]:
-        if _has_folders(_left(span, entries)) or _are_small(span, level):
+    for level in [] if span.delimiter else [*span.levels(), span.folder][:MOST_LEVELS]:
+        if _folders_in(_left(span, entries)) >= _FEWEST_FOLDERS or _are_small(span, level):
             break
         pages = await _level(ask, level)
         if not pages:
             break
         levels.append(level)
-        entries += [entry for page in pages for entry in _entries(page)]
+        entries += _left(span, [entry for page in pages for entry in _entries(page)])
     left = _left(span, entries)
-    if not span.is_sorted or not _has_folders(left):  # what it took meanwhile tells of order
+    # It went on meanwhile, and may have shown another order.
+    if not span.is_sorted or not _FEWEST_FOLDERS <= _folders_in(left) <= _MOST_FOLDERS:
         span.patience *= 2
         return []
     span.shorten(_end_of_own(span, levels))
-    return [
-        part for is_folder, group in groupby(left, _is_folder) for part in _parts(span, [*group], is_folder=is_folder)
-    ]
+    return [part for is_folder, group in groupby(left, _is_folder) for part in _parts([*group], is_folder=is_folder)]
 
 
 def _left(span: Span, entries: list[_Entry]) -> list[_Entry]:
@@ -54,9 +58,8 @@ def _left(span: Span, entries: list[_Entry]) -> list[_Entry]:
     return sorted((entry for entry in entries if span.has_left(entry[0])), key=itemgetter(0))
 
 
-def _has_folders(entries: list[_Entry]) -> bool:
-    """Whether there are enough to be listed at once."""
-    return sum(map(_is_folder, entries)) >= _FEWEST_FOLDERS
+def _folders_in(entries: list[_Entry]) -> int:
+    return sum(map(_is_folder, entries))
 
 
 def _end_of_own(span: Span, levels: list[str]) -> str:
@@ -95,9 +98,9 @@ def _is_folder(entry: _Entry) -> bool:
     return entry[1] is None
 
 
-def _parts(span: Span, entries: list[_Entry], *, is_folder: bool) -> list[Span]:
+def _parts(entries: list[_Entry], *, is_folder: bool) -> list[Span]:
     if is_folder:
-        return [Span(folder, after=span.after) for folder, _ in entries]
+        return [Span(folder) for folder, _ in entries]
     # What was listed up to now is behind `after`, and these are behind that.
     rows = [row for _, row in entries if row]
     found = Span("", is_done=True)

@@ -58,6 +58,7 @@ class Shelf:
     async def list_page(
         self, prefix: str, *, delimiter: str = "", start_after: str = "", mark: str = "", most: int = 1000
     ) -> Page:
+        assert not start_after or start_after.startswith(prefix)  # some stores find nothing then
         if not mark:
             self.listed.append((prefix, delimiter))
             await self._attempt("list")

@@ -9,6 +9,7 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 
+from mcp_server import progress
 from mcp_server.embedded.storage import Query, StorageFault, listing, page, walk
 from mcp_server.embedded.storage.glob import Glob
 from mcp_server.embedded.storage.listing import Listing
@@ -18,7 +19,7 @@ from mcp_server.embedded.storage.spans import Span
 from mcp_server.file_pages import Collector, Columns
 from tests.embedded.storage.clouds import QUICK
 from tests.embedded.storage.shelf import TIME, Shelf
-from tests.embedded.storage.test_listing import AT_ONCE
+from tests.embedded.storage.test_listing import AT_ONCE, walked
 
 pytestmark = pytest.mark.anyio
 
@@ -33,8 +34,9 @@ def columns_of(paths: list[str]) -> Columns:
 class LateShelf(Shelf):
     """Folders, of a file a page. The first is late with all but its first page, and the others never wait."""
 
-    def __init__(self, folders: int, pages: int) -> None:
-        keys = [f"{folder:02}/{number:04}" for folder in range(folders + 1) for number in range(pages)]
+    def __init__(self, folders: int, pages: int, *inner: str) -> None:
+        ends = [*(f"{number:04}" for number in range(pages)), *inner]
+        keys = [f"{folder:02}/{end}" for folder in range(folders + 1) for end in ends]
         super().__init__(dict.fromkeys(keys, b"content"), page_size=1, starts_anywhere=False)
         self.is_on_time = anyio.Event()
         self.given = 0
@@ -73,6 +75,27 @@ async def test_while_the_first_part_is_late_what_is_held_of_the_others_has_a_bou
         assert 20 < given <= MOST_HELD
         shelf.is_on_time.set()
     assert found == sorted(shelf.contents)
+
+
+async def test_folders_are_not_looked_at_while_much_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_MOST_HELD", 96)
+    monkeypatch.setattr(listing, "_HELD_IN_FRONT", 16)
+    shelf, found, counts = LateShelf(60, 40, "x/1", "y/1"), list[str](), list[int]()
+
+    async def take() -> None:
+        with progress.told_to(counts.append):
+            found.extend(await walked(shelf, Query("", "*", recursive=True)))
+
+    async with anyio.create_task_group() as taking:
+        taking.start_soon(take)
+        seen = -1
+        while seen < sum(counts):
+            seen = sum(counts)
+            await anyio.sleep(0.2)
+        assert 96 <= seen <= MOST_HELD + 4 * 40
+        shelf.is_on_time.set()
+    assert found == sorted(shelf.contents)
+    assert sum(counts) == len(found)
 
 
 @pytest.mark.parametrize("starts_anywhere", [True, False])

@@ -25,6 +25,11 @@ pytestmark = pytest.mark.anyio
 ALL = Query("", "*", recursive=True)
 
 
+def at(key: str) -> Span:
+    """A span that has seen this key last."""
+    return Span("", last=key, sample=[key])
+
+
 def shelf_of(*keys: str) -> Shelf:
     shelf = Shelf.of(keys)
     shelf.page_size = 1000
@@ -67,13 +72,13 @@ async def test_a_probe_that_fails_is_a_cut_less_and_no_fault() -> None:
     shelf = shelf_of("a/1", "b/1", "c/1")
     shelf.faults["list"] = denied()
     assert await parts_by_key(shelf.list_page, Span("", last="a/1")) == []
-    assert await parts_by_folder(shelf.list_page, Span("", last="a/1")) == []
+    assert await parts_by_folder(shelf.list_page, at("a/1")) == []
 
 
 async def test_folders_and_the_files_between_them_are_parts() -> None:
     shelf = shelf_of("a/1", "a/2", "b.mp4", "c/1", "d.mp4", "e.mp4", "f/1")
     shelf.starts_anywhere = False
-    span = Span("", last="a/1")
+    span = at("a/1")
     parts = await parts_by_folder(shelf.list_page, span)
     assert span.until > "a/2"
     assert [(part.prefix, [[*files.paths] for files in part.held]) for part in parts] == [
@@ -86,7 +91,7 @@ async def test_folders_and_the_files_between_them_are_parts() -> None:
 
 async def test_a_tree_below_one_folder_is_cut_below_it() -> None:
     shelf = shelf_of("media/a/1", "media/a/2", "media/b.mp4", "media/c/1", "media/d/1", "notes.txt", "other/1")
-    span = Span("", last="media/a/1")
+    span = at("media/a/1")
     parts = await parts_by_folder(shelf.list_page, span)
     assert "media/a/2" < span.until < "media/b.mp4"
     assert [(part.prefix, [[*files.paths] for files in part.held]) for part in parts] == [
@@ -111,7 +116,7 @@ async def test_a_tree_below_one_folder_is_cut_below_it() -> None:
 )
 async def test_what_was_listed_while_the_levels_were_looked_at_is_in_no_part(reached: str, prefixes: list[str]) -> None:
     shelf = shelf_of("m/a/1", "m/a/2", "m/b/1", "m/c/1", "m/d/1", "m/e.mp4", "x/1")
-    span = Span("", last="m/a/1")
+    span = at("m/a/1")
 
     async def ask(prefix: str, **bounds: Any) -> Page:
         span.last = reached if prefix else span.last
@@ -125,7 +130,7 @@ async def test_what_was_listed_while_the_levels_were_looked_at_is_in_no_part(rea
 async def test_a_level_of_many_pages_or_of_few_folders_is_left_whole(page_size: int) -> None:
     shelf = shelf_of("a.mp4", "b.mp4", "c.mp4", "d.mp4", "e/1")
     shelf.page_size = page_size
-    span = Span("", last="a.mp4")
+    span = at("a.mp4")
     assert await parts_by_folder(shelf.list_page, span) == []
     assert span.patience == 4
     assert shelf.listed == [("", "/")]
@@ -139,19 +144,27 @@ async def test_a_level_is_asked_for_in_the_largest_pages_that_azure_gives() -> N
         sizes.append(most)
         return await shelf.list_page(prefix, **bounds)
 
-    assert len(await parts_by_folder(ask, Span("", last="a/1"))) == 2
+    assert len(await parts_by_folder(ask, at("a/1"))) == 2
     assert sizes == [5000]
 
 
-async def test_a_span_that_has_seen_nothing_is_left_whole() -> None:
+async def test_a_span_of_which_no_file_was_seen_is_left_whole_until_its_next_page() -> None:
     shelf = shelf_of("a/1", "b/1", "c/1")
-    assert await parts_by_folder(shelf.list_page, Span("")) == []
-    assert shelf.listed == []
+    span = Span("", after="a/1", pages=2)
+    assert await parts_by_folder(shelf.list_page, span) == []
+    assert (shelf.listed, span.patience) == ([], 3)
+
+
+@pytest.mark.parametrize(("folders", "parts"), [(1_001, 1_000), (1_002, 0)])
+async def test_very_many_folders_are_left_together(folders: int, parts: int) -> None:
+    shelf = shelf_of(*(f"{number:04}/1" for number in range(folders)))
+    shelf.page_size = 5_000
+    assert len(await parts_by_folder(shelf.list_page, at("0000/1"))) == parts
 
 
 async def test_no_level_is_looked_at_below_one_that_has_folders_enough() -> None:
     shelf = shelf_of("m/n/a/1", "m/n/b/1", "m/n/c/1", "x/1", "y/1")
-    parts = await parts_by_folder(shelf.list_page, Span("", last="m/n/a/1"))
+    parts = await parts_by_folder(shelf.list_page, at("m/n/a/1"))
     assert [part.prefix for part in parts] == ["x/", "y/"]
     assert shelf.listed == [("", "/")]
 
@@ -160,14 +173,14 @@ async def test_a_tree_that_is_deeper_than_what_is_looked_at_is_left_whole() -> N
     deep = "".join(f"{number:02}/" for number in range(splitting.MOST_LEVELS + 4))
     between = deep[: -len("00/") * 2] + "z.mp4"
     shelf = shelf_of(f"{deep}1", f"{deep}b/1", f"{deep}c/1", between)
-    span = Span("", last=f"{deep}1")
+    span = at(f"{deep}1")
     assert await parts_by_folder(shelf.list_page, span) == []
     assert span.until == ""
 
 
 async def test_folders_behind_files_of_the_same_folder_are_parts() -> None:
     shelf = shelf_of("m/1.mp4", "m/2.mp4", "m/a/1", "m/b/1", "m/c/1")
-    span = Span("m/", last="m/1.mp4")
+    span = Span("m/", last="m/1.mp4", sample=["m/1.mp4"])
     parts = await parts_by_folder(shelf.list_page, span)
     assert [part.prefix for part in parts] == ["", "m/a/", "m/b/", "m/c/"]
     assert span.until == "m/1.mp4"
