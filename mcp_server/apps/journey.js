@@ -75,7 +75,7 @@ async function wholeOf(list) {
 function goToConnectors() {
   return attempt(async () => {
     journey.list = await wholeOf(await ask(LIST, {}));
-    const key = journey.place?.connector_id;
+    const key = journey.place?.connector_id ?? grid.currentKey();
     if (journey.place) byId("search").value = "";
     journey.place = undefined;
     showConnectors(key);
@@ -140,13 +140,28 @@ function receiveConnectors(data, { cursor }, canAsk) {
   if (canAsk && (cursor || data.next_cursor)) goToConnectors();
 }
 
-/** Paths alone are shown at once, and their sizes as soon as the same page came with all its columns. */
+/**
+ * Paths alone are shown at once, and their sizes as soon as the same page came with all its columns; so are the folders
+ * of a place whose subfolders the model left out.
+ */
 function receiveFiles(data, given, canAsk) {
   const place = placeOf(given);
   Object.assign(journey, { place, listing: listingOf(data) });
   showFiles();
   const { limit, cursor } = given;
-  if (canAsk && data.paths?.length) arrive(place, { limit: limit || FIRST_PAGE, cursor }).catch(() => undefined);
+  const lacksFolders = !place.recursive && place.pattern === EVERYTHING && !cursor && Boolean(journey.listing.rows);
+  if (canAsk && (data.paths?.length || lacksFolders))
+    complete({ ...place, recursive: place.recursive || lacksFolders }, { limit: limit || FIRST_PAGE, cursor });
+}
+
+/** Show more of what is shown; where that fails, what is shown stays. */
+async function complete(place, options) {
+  try {
+    Object.assign(journey, { listing: listingOf(await ask(BROWSE, argumentsOf(place, options))), place });
+    showFiles(grid.currentKey());
+  } catch {
+    // Nothing was asked for by the reader.
+  }
 }
 
 function fail(text, given) {

@@ -3,10 +3,10 @@
 const PAGE = 200;
 const EVERYTHING = "*";
 
-/** The place that a call of browse_connector_files asked for; models send null and "" for what they leave out. */
+/** The place that a call of browse_connector_files asked for; models send null and "" for what they leave out, and words. */
 function placeOf({ connector_id, prefix, pattern, recursive, sort }) {
   const term = pattern === EVERYTHING ? "" : pattern || "";
-  const order = { recursive: recursive ?? true, sort: sort || "path" };
+  const order = { recursive: String(recursive) !== "false", sort: sort || "path" };
   return { connector_id, prefix: prefix || "", pattern: term || EVERYTHING, ...order, term };
 }
 
@@ -24,18 +24,25 @@ const isFlat = (place) => place.pattern !== EVERYTHING || place.sort !== "path";
 const ROW = /^(\d+) ("(?:[^"\\]|\\.)*"|[^ ]+) ([^\t]*)(?:\t(.*))?$/s;
 const TIME = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)$/;
 
-/** The file of a row, which says its size, time and path, and behind a tab its type, if that is not what all have. */
-function rowOf(line, folder, shared_type) {
-  const [, size, time, path, content_type = shared_type] = ROW.exec(line) ?? ["", NaN, "", line];
+/** The types that all files of an extension have, by extension. */
+const typesOf = (told = []) => new Map(told.map((entry) => entry.match(/^([^ ]*) (.*)/s).slice(1)));
+
+/** The extension of a path, as types are told by it. */
+const extensionOf = (path) => /[^/.][^/]*?(\.[^/.]+)?\/*$/.exec(path)?.[1]?.toLowerCase() ?? "none";
+
+/** The file of a row, which says its size, time and path, and behind a tab its type, where that is told by file. */
+function rowOf(line, folder, types) {
+  const [, size, time, path, content_type = types.get(extensionOf(path))] = ROW.exec(line) ?? ["", NaN, "", line];
   const last_modified = time.replace(TIME, "$1-$2-$3T$4:$5:$6Z").replace(/^"|"$/g, "");
   return { path: folder + path, size_bytes: Number(size), last_modified, content_type };
 }
 
 /** The listing of a result, or of two pages of one; all paths of a page begin with its folder. */
 function listingOf(data, before) {
-  const { folder = "", content_type } = data;
+  const { folder = "" } = data;
+  const types = typesOf(data.content_types);
   const paths = data.paths?.map((path) => ({ path: folder + path }));
-  const rows = data.files?.map((line) => rowOf(line, folder, content_type)) ?? paths;
+  const rows = data.files?.map((line) => rowOf(line, folder, types)) ?? paths;
   return { ...before, ...data, next_cursor: data.next_cursor, rows: rows && [...(before?.rows ?? []), ...rows] };
 }
 

@@ -26,7 +26,17 @@ function drawSearch(label, hint) {
   byId("search").setAttribute("aria-label", label + hint);
 }
 
+let lastPlace;
+
+/** What is being typed stays where it is about the same place. */
+function drawWordsOf(place) {
+  const isSame = ["connector_id", "prefix", "pattern"].every((name) => lastPlace?.[name] === place[name]);
+  if (!isSame) byId("search").value = place.term;
+  lastPlace = place;
+}
+
 function drawConnectors(list, words, open, key) {
+  lastPlace = undefined;
   const found = connectorsWith(list.connectors, words);
   const all = counted(list.total, "connector");
   const some = list.connectors.length < list.total ? `None of the first ${number(list.connectors.length)}` : "No connector";
@@ -49,7 +59,7 @@ function drawFiles({ place, listing, label, go, leave }, key) {
   drawFrame({ bar: true, sort: true, blank: blankOf(place, listing, entries) });
   drawPath([{ name: "Connectors", go: leave }, ...steps.map(({ name, prefix }) => ({ name, go: to(prefix) }))]);
   drawSearch("Search here and below", "; Enter starts it");
-  byId("search").value = place.term;
+  drawWordsOf(place);
   byId("sort").value = place.sort;
   drawKinds(listing.extensions ?? [], place, go);
   shown("list", entries.length);
@@ -68,6 +78,7 @@ function fileRow(entry, place, go) {
 function blankOf(place, listing, entries) {
   if (entries.length || !listing.rows) return "";
   if (place.pattern !== EVERYTHING) return "Nothing here matches.";
+  if (!place.recursive) return "There are no files directly here; subfolders are left out.";
   return place.prefix ? "There is nothing in this folder." : "There are no files.";
 }
 

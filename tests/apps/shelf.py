@@ -114,6 +114,8 @@ class Shelf:
     def _found(self, given: Json) -> list[Json]:
         prefix, pattern = given.get("prefix") or "", given.get("pattern") or "*"
         below = [row for row in self.rows if row["path"].startswith(prefix)]
+        if not given.get("recursive", True):
+            below = [row for row in below if "/" not in row["path"][len(prefix) :]]
         found = [row for row in below if pattern == "*" or _matches(row["path"], prefix, pattern)]
         return sorted(found, key=ORDERS[given.get("sort") or "path"])
 
