@@ -6,7 +6,7 @@ An account is what calls act on: each API key's own, or the server's, which all 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ MAX_STREAMS = 1_000
 MAX_STREAMS_A_CALLER = 100
 
 OWN_ACCOUNT = ""
+THEIR_LIST = "resources/list"
 
 
 class Audience:
@@ -35,6 +36,8 @@ class Audience:
         self.present = 0
         self.places: Counter[str] = Counter()
         """Streams of each caller."""
+        self.promised: Counter[tuple[str, str]] = Counter()
+        """Streams of each caller that hear of a resource, by its URI, or of their list, by THEIR_LIST."""
         self._listeners: dict[object, Callable[[ServerEvent], None]] = {}
 
     def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
@@ -48,12 +51,15 @@ class Audience:
         return leave
 
     @contextmanager
-    def place_of(self, caller: str) -> Generator[bool]:
-        """A place for one more stream of the caller, if it is not one too many."""
+    def place_of(self, caller: str, wanted: Iterable[str]) -> Generator[bool]:
+        """A place for one more stream of the caller, which hears of these, if it is not one too many."""
+        promised = Counter((caller, what) for what in wanted)
         self.places[caller] += 1
+        self.promised += promised
         try:
             yield self.places[caller] <= MAX_STREAMS_A_CALLER
         finally:
+            self.promised -= promised
             self.places[caller] -= 1
             self.places += Counter()  # drops who has none any more
 
@@ -81,6 +87,11 @@ class Changes:
             audience.present -= 1
             if not audience.present:
                 del self.audiences[account]
+
+    def are_promised(self, account: str, caller: str, what: str) -> bool:
+        """Whether a stream of the caller hears of a resource, or of their list."""
+        audience = self.audiences.get(account)
+        return audience is not None and (caller, what) in audience.promised
 
     def told_by(self, ask: Ask, account: str = OWN_ACCOUNT) -> Ask:
         """The same, and whatever it changes is told to the account's audience."""

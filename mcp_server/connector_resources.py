@@ -25,7 +25,7 @@ from mcp_types import (
 )
 
 from mcp_server import operations as op
-from mcp_server.changes import LIST_URI, ONE_URI
+from mcp_server.changes import LIST_URI, ONE_URI, THEIR_LIST
 from mcp_server.errors import ConnectorError
 from mcp_server.presentation import error_text
 from mcp_server.resources import Connector
@@ -34,6 +34,7 @@ from mcp_server.tools import TOOL_BY_NAME, Backing, ConnectorTool, presented
 
 MIME_TYPE = "application/json"
 PAGE = 100
+_TTL_MS = 5_000
 _ONE = re.compile(r"connectors://(?P<connector_id>[A-Za-z0-9_-]{1,64})")
 
 
@@ -68,8 +69,15 @@ async def listed(backing: Backing, cursor: str | None) -> ListResourcesResult:
     shown = [_entry(row) for row in rows[begin : begin + PAGE]]
     end = begin + PAGE
     return ListResourcesResult(
-        resources=shown if begin else [_LIST, *shown], next_cursor=str(end) if end < len(rows) else None
+        resources=shown if begin else [_LIST, *shown],
+        next_cursor=str(end) if end < len(rows) else None,
+        ttl_ms=_ttl_ms(backing, THEIR_LIST),
     )
+
+
+def _ttl_ms(backing: Backing, what: str) -> int:
+    """Who hears of its changes may keep it; anybody else would be shown again what his own call has changed."""
+    return _TTL_MS if backing.changes.are_promised(backing.account, backing.caller, what) else 0
 
 
 _LIST = Resource(
@@ -119,7 +127,8 @@ async def read(backing: Backing, uri: str) -> ReadResourceResult:
     tool, arguments = _call_for(uri)
     told = await _told(backing, tool, arguments)
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=MIME_TYPE, text=text)])
+    contents = TextResourceContents(uri=uri, mime_type=MIME_TYPE, text=text)
+    return ReadResourceResult(contents=[contents], ttl_ms=_ttl_ms(backing, uri))
 
 
 def _call_for(uri: str) -> tuple[ConnectorTool[Any, Any, Any], Mapping[str, str]]:

@@ -17,7 +17,7 @@ from mcp_types import (
 
 from mcp_server import connector_resources
 from mcp_server import operations as op
-from mcp_server.changes import MAX_STREAMS_A_CALLER
+from mcp_server.changes import MAX_STREAMS_A_CALLER, THEIR_LIST
 from mcp_server.sessions import MAX_URIS, Listener
 from mcp_server.tools import Backing
 
@@ -51,8 +51,10 @@ async def listen(
     """
     if backing.changes.is_over:
         raise MCPError(INTERNAL_ERROR, "This server ends. Listen again to the one that comes after it.")
-    granted = params.model_copy(update={"notifications": _granted(backing, params.notifications)})
-    with backing.changes.heard(backing.account) as audience, audience.place_of(backing.caller) as has_place:
+    notifications = _granted(backing, params.notifications)
+    granted = params.model_copy(update={"notifications": notifications})
+    wanted = [*(notifications.resource_subscriptions or []), *[THEIR_LIST] * bool(notifications.resources_list_changed)]
+    with backing.changes.heard(backing.account) as audience, audience.place_of(backing.caller, wanted) as has_place:
         if not has_place:
             raise MCPError(
                 INVALID_REQUEST, f"You have {MAX_STREAMS_A_CALLER} listening streams: end one of them first."

@@ -67,7 +67,7 @@ Resources: connectors://list and connectors://{connector_id} say what list_conne
 """
 _APPS = "io.modelcontextprotocol/ui"
 _LISTS = CacheHint(ttl_ms=60_000, scope="private")
-_CONNECTORS = CacheHint(ttl_ms=5_000, scope="private")
+_CONNECTORS = CacheHint(scope="private")
 _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
     "tools/list": _LISTS,
     "prompts/list": _LISTS,

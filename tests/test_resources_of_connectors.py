@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from mcp import MCPError
 from mcp_types import (
@@ -29,7 +31,7 @@ from mcp_server.prompts import DIAGNOSE
 from mcp_server.tools import Backing
 from tests.listening import created
 from tests.materials import API_KEY, CONNECTOR
-from tests.sessions import DATA_DIR, ERAS, Session, connected
+from tests.sessions import DATA_DIR, ERAS, Json, Session, connected
 from tests.tool_calls import Api, backed
 
 pytestmark = pytest.mark.anyio
@@ -91,8 +93,49 @@ async def test_what_may_be_kept_is_kept_for_seconds_and_for_one_caller(tmp_path:
         client = session.client
         of_lists = (await client.list_resource_templates(), await client.list_prompts())
         assert {(each.ttl_ms, each.cache_scope) for each in of_lists} == {(60_000, "private")}
-        of_connectors = (await client.list_resources(), await client.read_resource(LIST_URI))
-        assert {(each.ttl_ms, each.cache_scope) for each in of_connectors} == {(5_000, "private")}
+        assert await kept_for(session) == [0, 0]
+
+
+WANTED: list[tuple[Json, list[int]]] = [
+    ({"resources_list_changed": True, "resource_subscriptions": [LIST_URI]}, [5_000, 5_000]),
+    ({"resources_list_changed": True}, [5_000, 0]),
+    ({"resource_subscriptions": [LIST_URI]}, [0, 5_000]),
+    ({"resource_subscriptions": ["connectors://conn_other"]}, [0, 0]),
+]
+
+
+async def kept_for(session: Session) -> list[int]:
+    """How many milliseconds the list of resources may be kept, and the resource that is the list of connectors."""
+    answers = (
+        await session.client.list_resources(cache_mode="bypass"),
+        await session.client.read_resource(LIST_URI, cache_mode="bypass"),
+    )
+    assert {each.cache_scope for each in answers} == {"private"}
+    return [each.ttl_ms for each in answers]
+
+
+async def test_connectors_may_be_kept_by_who_hears_of_their_changes(tmp_path: Path) -> None:
+    async with connected("auto", {DATA_DIR: str(tmp_path / "data")}) as session:
+        for wanted, kept in WANTED:
+            async with session.client.listen(**wanted):
+                assert await kept_for(session) == kept
+            with anyio.fail_after(30):
+                while any(await kept_for(session)):
+                    pass  # the stream ends in its own time
+
+
+@pytest.mark.parametrize("listens", [False, True])
+async def test_what_was_read_before_is_not_shown_after_ones_own_change(tmp_path: Path, *, listens: bool) -> None:
+    async with connected("auto", {DATA_DIR: str(tmp_path / "data")}) as session, AsyncExitStack() as stack:
+        uri = ONE_URI.format(connector_id=await created(session, "Archive"))
+        if listens:
+            stream = session.client.listen(resources_list_changed=True, resource_subscriptions=[uri])
+            heard = await stack.enter_async_context(stream)
+        assert (await read(session, uri))["name"] == "Archive"
+        await session.call("update_connector", connector_id=uri.rpartition("/")[2], name="Renamed")
+        if listens:
+            await anext(heard)
+        assert (await read(session, uri))["name"] == "Renamed"
 
 
 async def test_ids_are_completed_by_their_beginning_and_by_names(session: Session) -> None:
