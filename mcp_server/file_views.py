@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, islice
 from mimetypes import MimeTypes
 from os.path import commonprefix
 from typing import Any, cast
@@ -12,14 +13,24 @@ from pydantic import Field
 
 from mcp_server import presentation
 from mcp_server.cursors import cursor_of, position_of
+from mcp_server.file_kinds import extension_of
 from mcp_server.file_operations import BrowseConnectorFiles
 from mcp_server.resources import OTHER, CloudFile, FilePage, Resource, Totals
 
 LENGTH_A_FILE = 80
 """Characters of a file on a long page, on average: of 1,000 files with longer paths, fewer are shown."""
 
+_MOST_TOKENS = 8_000
+_TOKENS_A_FILE = 22
+_PIECES = re.compile(r"[!-/:-@\[-`{-~ ]?[A-Za-z]{1,8}|\d{1,3}|.", re.DOTALL)
+
 _MOST_OCTETS_OF_A_KIND = 12
 """As it is shown; so that a summary stays small whatever files are called."""
+
+_MOST_TYPES = 10
+_PLAIN_EXTENSION = re.compile(r"(?:\.[\w-]{1,11})?", re.ASCII)
+_PLAIN_TYPE = re.compile(r"[\w!#$&^.+-]{1,60}/[\w!#$&^.+-]{1,60}(?:; ?charset=[\w-]{1,20})?", re.ASCII)
+"""What is told once for all files of an extension."""
 
 _TYPES = MimeTypes(filenames=())
 """What extensions say, the same on every machine."""
@@ -73,20 +84,21 @@ class FileListing(ListingFigures):
     """A page of files as it is shown: what their paths share stands once, since a model pays for every file."""
 
     folder: str | None = Field(default=None, description="All paths begin with it, and go on as below")
-    content_type: str | None = Field(default=None, description="Of every file here, if not what extensions say")
+    content_types: list[str] | None = Field(
+        default=None, description="Extension and type, where all files here of the extension have that unusual type"
+    )
     paths: list[str] | None = Field(default=None, description="Without details")
     files: list[str] | None = Field(
         default=None,
         description="With details: size_bytes, last_modified (YYYYMMDDhhmmss, UTC) and path, with spaces between; "
-        "behind a tab the content type, if neither what the extension says nor that of all",
+        "behind a tab the content type, where it is known and neither the extension nor content_types tells it",
     )
 
 
 def found_files(request: BrowseConnectorFiles, page: FilePage) -> FoundFiles:
     """The page as asked for; where long paths leave room for fewer files, the cursor leads to the next of them."""
     rows: Sequence[FileRow | str] = [_row(file) if request.details else file.path for file in page.files]
-    longest = max(presentation.MAX_ROWS_LENGTH, request.limit * LENGTH_A_FILE)
-    shown = rows[: len(presentation.fitting(_written(rows), longest))]
+    shown = rows[: _number_fitting(rows, request.limit)]
     cursor = page.next_cursor
     if len(shown) < len(rows):
         cursor = cursor_of(request, position_of(page.files[len(shown) - 1], request.sort))
@@ -103,15 +115,19 @@ def found_files(request: BrowseConnectorFiles, page: FilePage) -> FoundFiles:
     )
 
 
-def _written(rows: Sequence[FileRow | str]) -> list[str]:
-    """The rows about as long as they are shown below no folder."""
-    types = {row.content_type for row in rows if isinstance(row, FileRow)}
-    return [
-        row
-        if isinstance(row, str)
-        else f"{row.size_bytes} {row.last_modified} {row.path}{_type_cell(row.content_type, types)}"
-        for row in rows
-    ]
+def _number_fitting(rows: Sequence[FileRow | str], limit: int) -> int:
+    """How many of the rows a page of so many has room for, by characters and by tokens: hexadecimal names are dear."""
+    kind = "files" if rows and isinstance(rows[0], FileRow) else "paths"
+    plain = [row if isinstance(row, str) else row.model_dump(exclude_none=True) for row in rows]
+    written = cast("list[str]", listing({kind: plain})[kind])
+    fitting = presentation.fitting(written, max(presentation.MAX_ROWS_LENGTH, limit * LENGTH_A_FILE))
+    most = max(_MOST_TOKENS, limit * _TOKENS_A_FILE)
+    return max(sum(tokens <= most for tokens in accumulate(map(_tokens, fitting))), min(len(rows), 1))
+
+
+def _tokens(text: str) -> int:
+    """About how many a model reads: pieces as its tokenizer makes them, of which long words have several."""
+    return len(_PIECES.findall(text)) + 1
 
 
 def _row(file: CloudFile) -> FileRow:
@@ -161,29 +177,39 @@ def _why_nothing(request: BrowseConnectorFiles) -> str:
 
 
 def listing(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The data of found files as a listing has them: what all share (the folder, the type), and a text a file."""
+    """The data of found files as a listing has them: what files share (the folder, types), and a text a file."""
     kind = _kind_of_rows(found)
     if kind is None:
         return dict(found)
     rows = cast("list[Any]", found[kind])
     paths: list[str] = rows if kind == "paths" else [row["path"] for row in rows]
-    types: set[str | None] = set() if kind == "paths" else {row.get("content_type") for row in rows}
+    types = {} if kind == "paths" else _shared_types((row["path"], row.get("content_type")) for row in rows)
     folder = _shared_folder(paths)
     below = [path[len(folder) :] for path in paths]
     shown = below if kind == "paths" else [_line(*row, types) for row in zip(rows, below, strict=True)]
-    shared = {"folder": folder, "content_type": next(iter(types)) if len(types) == 1 else None}
+    told = [f"{extension or 'none'} {content_type}" for extension, content_type in types.items()]
     figures = {name: value for name, value in found.items() if name != kind}
+    shared = {"folder": folder, "content_types": told}
     return {**figures, **{name: value for name, value in shared.items() if value}, kind: shown}
 
 
-def _line(row: Mapping[str, Any], path: str, types: Collection[str | None]) -> str:
+def _line(row: Mapping[str, Any], path: str, types: Mapping[str, str]) -> str:
     """A path is the last but for a type, which a tab begins: a space before a word costs no token."""
-    return f"{row['size_bytes']} {_digits(row['last_modified'])} {path}{_type_cell(row.get('content_type'), types)}"
+    told = "" if extension_of(path) in types else row.get("content_type", "")
+    return f"{row['size_bytes']} {_digits(row['last_modified'])} {path}" + (f"\t{told}" if told else "")
 
 
-def _type_cell(content_type: str | None, types: Collection[str | None]) -> str:
-    """What a row says of its type when the page has these: the one that all have stands elsewhere."""
-    return f"\t{content_type}" if content_type and len(types) > 1 else ""
+def _shared_types(files: Iterable[tuple[str, str | None]]) -> dict[str, str]:
+    """The type of all files of an extension, where they have one; of the most frequent, and of plain ones."""
+    found: dict[str, list[str | None]] = {}
+    for path, content_type in files:
+        found.setdefault(extension_of(path), []).append(content_type)
+    shared: dict[str, str] = {}
+    for extension, types in sorted(found.items(), key=lambda item: (-len(item[1]), item[0])):
+        first = types[0] or ""
+        if len({*types}) == 1 and _PLAIN_TYPE.fullmatch(first) and _PLAIN_EXTENSION.fullmatch(extension):
+            shared[extension] = first
+    return dict(islice(shared.items(), _MOST_TYPES))
 
 
 def _kind_of_rows(data: Mapping[str, Any]) -> str | None:

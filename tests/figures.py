@@ -30,9 +30,6 @@ from tests.tool_calls import FULL, FULL_CONNECTOR, Api, called, text_of
 
 FIGURES = Path(__file__).with_name("figures.json")
 CURSOR = "WyI2NjU0OWVjMGE0YmMiLDE3OTU0OTA0NDMsIiIsImluY29taW5nLzIwMjYvMDQvY2FtMi9jbGlwXzAzODIubXA0Il0"
-NO_TYPE = "application/octet-stream"
-"""What many programs upload with, whatever the file is."""
-
 NOWHERE = {"VIDEOVECTOR_BASE_URL": "http://127.0.0.1:9", "VIDEOVECTOR_API_KEY": "no-key-at-all"}
 Json = dict[str, Any]
 BROWSED: Mapping[str, tuple[Json, int | None]] = {
@@ -102,11 +99,21 @@ def tool_list_tokens(tools: Sequence[Json]) -> int:
     return tokens(f"[{','.join(map(before_a_model, tools))}]")
 
 
-def some_files(count: int, content_type: str = "video/mp4") -> list[CloudFile]:
-    """Files whose paths have 35 characters, in their order."""
-    paths = sorted(f"incoming/2026/04/cam{number % 4}/clip_{number:04}.mp4" for number in range(count))
+def some_files(count: int, **types: str) -> list[CloudFile]:
+    """Files whose paths have 35 characters, in their order, of these extensions and types in turn."""
+    kinds = list((types or {"mp4": "video/mp4"}).items())
+    names = (f"cam{number % 4}/clip_{number:04}.{kinds[number % len(kinds)][0]}" for number in range(count))
+    paths = [f"incoming/2026/04/{name}" for name in sorted(names)]
     times = [f"2026-04-{1 + number % 28:02}T{number % 24:02}:{number % 60:02}:00Z" for number in range(count)]
-    return [cloud_file(path, 977 * (at + 1) ** 2, times[at], content_type) for at, path in enumerate(paths)]
+    return [cloud_file(path, 977 * (at + 1) ** 2, times[at], dict(kinds)[path[-3:]]) for at, path in enumerate(paths)]
+
+
+UNUSUAL = {
+    "of no known type": some_files(1_000, mp4="application/octet-stream"),
+    "of several unusual types": some_files(
+        1_000, mp4="application/octet-stream", wav="audio/wav", srt="application/x-subrip", mov="video/quicktime"
+    ),
+}
 
 
 def _page(files: Sequence[CloudFile], start: int, limit: int) -> FilePage:
@@ -145,8 +152,9 @@ def _listing_figures() -> dict[str, int]:
         shown = [*islice(listings(files, **arguments), number)]
         figures[f"browse, {name}"] = tokens("".join(map(text, shown)))
         figures[f"browse, {name}, as structure"] = tokens("".join(map(compact, shown)))
-    untyped = listings(some_files(1_000, NO_TYPE), limit=1_000, details=True)
-    figures["browse, 1,000 files of no known type with details"] = tokens("".join(map(text, untyped)))
+    for name, unusual in UNUSUAL.items():
+        pages = listings(unusual, limit=1_000, details=True)
+        figures[f"browse, 1,000 files {name} with details"] = tokens("".join(map(text, pages)))
     return {**figures, "browse, 1,000 files as the vendor shows them": tokens(as_the_vendor_shows(files))}
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_server.file_kinds import extension_of
 from tests.materials import Json
 
 _ROW = re.compile(r'(?P<size>\d+) (?P<time>"(?:[^"\\]|\\.)*"|\S+) (?P<path>[^\t]*)(?:\t(?P<kind>.*))?', re.DOTALL)
@@ -21,8 +22,13 @@ def paths_of(listing: Mapping[str, Any]) -> list[str]:
 
 def rows_of(listing: Mapping[str, Any]) -> list[Json]:
     """The files of a page with details."""
-    shared = {"content_type": listing["content_type"]} if "content_type" in listing else {}
-    return [{**shared, **_row(line, listing.get("folder", ""))} for line in listing["files"]]
+    types = {entry.partition(" ")[0]: entry.partition(" ")[2] for entry in listing.get("content_types", [])}
+    rows = [_row(line, listing.get("folder", "")) for line in listing["files"]]
+    return [_with_type(row, types.get(extension_of(row["path"]) or "none")) for row in rows]
+
+
+def _with_type(row: Json, content_type: str | None) -> Json:
+    return row if content_type is None else {**row, "content_type": content_type}
 
 
 def _row(line: str, folder: str) -> Json:

@@ -12,7 +12,7 @@ from mcp_types import CallToolResult
 from mcp_server import file_views, wire
 from mcp_server.errors import ApiRefused, ConnectorError
 from mcp_server.operations import GET_CONNECTOR
-from mcp_server.presentation import compact, error_text, visible, visible_name
+from mcp_server.presentation import compact, error_text, quoted, visible, visible_name
 from mcp_server.tools import TOOL_BY_NAME
 from tests.answering import Answering
 from tests.consents import LIVE, YES, Counter
@@ -58,8 +58,8 @@ def _alike(hostile: CallToolResult, plain: CallToolResult) -> Json:
 
 
 async def _browsed(path: str, *, details: bool) -> CallToolResult:
-    """A listing with a file of this name between two others."""
-    files = [{**CLOUD_FILE, "path": each, "content_type": "video/mp4"} for each in ("a.mp4", path, "z.mp4")]
+    """A listing with a file of this name between two others, each of a type that is no usual one."""
+    files = [{**CLOUD_FILE, "path": each, "content_type": "video"} for each in ("a.mp4", path, "z.mp4")]
     return await called("browse_connector_files", Api(files), details=details)
 
 
@@ -135,7 +135,7 @@ async def test_what_is_asked_before_a_deletion_has_the_same_lines(name: str) -> 
         "Id",
         "Storage",
     ]
-    assert lines[1] == f"Name: {visible_name(name)}"
+    assert lines[1] == f"Name: {quoted(visible_name(name))}"
     assert len(lines) == 5
     assert text_of(result).split("\n") == ["connector_id: conn_123", "deleted: true", f"message: {visible(name)}"]
     assert len(error_of(await counter.unasked(ERAS[1])).splitlines()) == 3
