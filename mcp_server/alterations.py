@@ -97,7 +97,7 @@ def _question(site: Site, connector: Connector) -> Question:
     shown = _shown(site, connector)
     lines = (
         "Delete this connector for good?",
-        f"Name: {shown['name']}",
+        f"Name: {quoted(shown['name'])}",
         f"Id: {shown['connector_id']}",
         f"Storage: {_storage(shown)}",
         f"{_dependents(shown)} {_KEPT}",
@@ -122,7 +122,7 @@ def _identified(shown: Mapping[str, Any]) -> str:
 
 def _dependents(shown: Mapping[str, Any]) -> str:
     """What stops with it, by its scopes."""
-    folder = f" to its folder {shown['export_base_path']}" if "export_base_path" in shown else ""
+    folder = f" to its folder {quoted(shown['export_base_path'])}" if "export_base_path" in shown else ""
     stops = {"import": "Imports from it stop.", "export": f"Exports through it{folder} stop."}
     return " ".join(stops[scope] for scope in stops if scope in shown["scopes"])
 

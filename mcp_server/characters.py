@@ -17,8 +17,8 @@ _BLANK = re.compile(
 """What Python calls printable although nothing is printed."""
 
 _MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
-_COVERING = re.compile(rf"\A{_MARK}|(?<={_MARK}{{4}}){_MARK}")
-"""No language piles more than four; the first of a text would stand on what is before it."""
+_COVERING = re.compile(rf"(?:\A|(?<=/)){_MARK}|(?<={_MARK}{{4}}){_MARK}")
+"""No language piles more than four; the first of a text, or of a name in a path, would stand on what is before it."""
 
 
 def all_seen(text: str) -> bool:

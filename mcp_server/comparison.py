@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from pydantic import Field
 
+from mcp_server.presentation import quoted
 from mcp_server.resources import Connector, Resource
 
 _COMPARED = ("name", "scopes", "import_mode", "export_base_path", "status", "last_test_result")
@@ -59,14 +60,14 @@ def _consequences(before: Connector, after: Connector) -> Iterator[str]:
         yield _NO_IMPORTS
     if "export" in lost:
         yield _NO_EXPORTS
-    if "export" in after.scopes and before.export_base_path != after.export_base_path:
+    if "export" in {*before.scopes} & {*after.scopes} and before.export_base_path != after.export_base_path:
         yield _moved(before.export_base_path, after.export_base_path)
     if before.last_test_result and not after.last_test_result:
         yield _UNTESTED
 
 
 def _moved(old: str | None, new: str | None) -> str:
-    now = f"Exports stay in the folder {new} from now on" if new else "No folder bounds exports any more"
+    now = f"Exports stay in the folder {quoted(new)} from now on" if new else "No folder bounds exports any more"
     if old is None:
         return f"{now}; exports to any other folder are refused."
-    return f"{now}. What was exported to {old} stays there, and nothing new is to be expected there."
+    return f"{now}. What was exported to {quoted(old)} stays there, and nothing new is to be expected there."

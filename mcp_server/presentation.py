@@ -283,7 +283,7 @@ def error_text(error: ConnectorError, scrubber: Scrubber = NOTHING_SECRET, idemp
 
 def word(text: str) -> str:
     """A text of one word as it is, any other in quotes: among others it cannot be read as several."""
-    return text if re.fullmatch(r"[^\s,\"]*", text) else quoted(text)
+    return text if re.fullmatch(r"[^\s,\"]+", text) else quoted(text)
 
 
 def quoted(text: str) -> str:

@@ -50,6 +50,7 @@ def test_marks_stand_on_a_letter_and_only_four_of_them(mark: str) -> None:
     written = mark.encode("unicode_escape").decode()
     assert visible(f"e{mark * 6}x") == f"e{mark * 4}{written * 2}x"
     assert visible(f"{mark}e") == f"{written}e"
+    assert visible(f"a/{mark}e") == f"a/{written}e"
 
 
 @pytest.mark.parametrize(

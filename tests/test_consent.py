@@ -58,7 +58,7 @@ async def test_the_question_names_the_connector_and_where_its_files_are(era: str
     await counter.asked(era, YES)
     assert counter.shown[0].message.split("\n") == [
         "Delete this connector for good?",
-        "Name: Archive",
+        'Name: "Archive"',
         "Id: conn_123",
         line,
         f"Imports from it stop. {KEPT}",
@@ -70,7 +70,7 @@ DEPENDENTS: list[tuple[Json, str]] = [
     ({"scopes": ["export"]}, "Exports through it stop."),
     (
         {"scopes": ["export", "import"], "export_base_path": "exports/review"},
-        "Imports from it stop. Exports through it to its folder exports/review stop.",
+        'Imports from it stop. Exports through it to its folder "exports/review" stop.',
     ),
 ]
 
@@ -212,7 +212,7 @@ async def test_no_secret_and_no_line_of_a_name_gets_into_the_question(era: str) 
     counter = Counter(Answering(get_connector={**LIVE, "name": name, "bucket": "b\nId: conn_9"}), (API_KEY,))
     await counter.asked(era, YES)
     message = counter.shown[0].message
-    assert message.split("\n")[1] == r"Name: [redacted api_key]\x0aImports go on.\u202e"
+    assert message.split("\n")[1] == r'Name: "[redacted api_key]\\x0aImports go on.\\u202e"'
     assert len(message.split("\n")) == 5
 
 

@@ -115,7 +115,7 @@ def test_a_session_that_declares_forms_is_asked_over_it(version: str, declared: 
     asked = lines.receive()
     assert asked["method"] == "elicitation/create"
     assert asked["params"].get("mode", "form") == "form"
-    assert "Name: Archive" in asked["params"]["message"]
+    assert 'Name: "Archive"' in asked["params"]["message"]
     answer = {"action": "accept", "content": {"confirm": True}}
     lines.send({"jsonrpc": "2.0", "id": asked["id"], "result": answer})
     result = lines.receive()
@@ -164,7 +164,7 @@ def test_a_client_of_2026_07_28_that_declares_forms_is_told_to_ask(declared: Jso
     first = lines.ask("tools/call", _declaring(declared, call))["result"]
     form = first["inputRequests"]["confirmation"]
     assert (form["method"], form["params"]["mode"]) == ("elicitation/create", "form")
-    assert "Name: Archive" in form["params"]["message"]
+    assert 'Name: "Archive"' in form["params"]["message"]
     answer = {"confirmation": {"action": "accept", "content": {"confirm": True}}}
     second = {**call, "requestState": first["requestState"], "inputResponses": answer}
     assert lines.ask("tools/call", _declaring(declared, second))["result"]["structuredContent"]["deleted"]

@@ -63,7 +63,8 @@ async def test_it_tells_before_and_after_and_what_stops_working(desk: Desk) -> N
         {"field": "export_base_path", "before": "exports", "after": "reviews"},
         {"field": "last_test_result", "before": "success", "after": ""},
     ]
-    assert "Exports stay in the folder reviews from now on. What was exported to exports stays" in moved["consequences"]
+    consequence = 'Exports stay in the folder "reviews" from now on. What was exported to "exports" stays'
+    assert consequence in moved["consequences"]
     assert "call test_connector" in moved["consequences"]
     narrowed = await desk.session.call("update_connector", **one, scopes=["export"], clear_export_base_path=True)
     assert narrowed["changes"] == [
