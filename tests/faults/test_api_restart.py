@@ -16,7 +16,7 @@ from tests.http_server.serving import Served, serving
 
 pytestmark = pytest.mark.anyio
 KILLS = 2
-TIMEOUT = 5.0
+TIMEOUT = 3.0
 RETRIES = 1
 # Two attempts, the pause between them, and what a loaded machine adds.
 BOUND_SECONDS = (1 + RETRIES) * TIMEOUT + 1 + 20
