@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, islice
+from itertools import islice
 from mimetypes import MimeTypes
 from os.path import commonprefix
 from typing import Any, cast
@@ -121,8 +121,7 @@ def _number_fitting(rows: Sequence[FileRow | str], limit: int) -> int:
     plain = [row if isinstance(row, str) else row.model_dump(exclude_none=True) for row in rows]
     written = cast("list[str]", listing({kind: plain})[kind])
     fitting = presentation.fitting(written, max(presentation.MAX_ROWS_LENGTH, limit * LENGTH_A_FILE))
-    most = max(_MOST_TOKENS, limit * _TOKENS_A_FILE)
-    return max(sum(tokens <= most for tokens in accumulate(map(_tokens, fitting))), min(len(rows), 1))
+    return len(presentation.within(fitting, max(_MOST_TOKENS, limit * _TOKENS_A_FILE), _tokens))
 
 
 def _tokens(text: str) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, TypeVar, cast
 
@@ -169,8 +169,12 @@ def fitting(rows: Sequence[RowT], longest: int = MAX_ROWS_LENGTH) -> list[RowT]:
     """The first rows that together are at most so many characters long, as they are shown; the first in any case."""
     if _MOST_WRITTEN * len(to_json(rows, exclude_none=True)) <= longest:
         return [*rows]
-    sizes = accumulate(_length(row) for row in rows)
-    fit = sum(size <= longest for size in sizes)
+    return within(rows, longest, _length)
+
+
+def within(rows: Sequence[RowT], most: int, cost: Callable[[RowT], int]) -> list[RowT]:
+    """The first rows that together cost at most so much; the first in any case."""
+    fit = sum(total <= most for total in accumulate(map(cost, rows)))
     return [*rows[: max(fit, 1)]]
 
 

@@ -48,12 +48,11 @@ const grid = (() => {
   function pressed(event, goUp) {
     const all = rows();
     const at = all.indexOf(event.target);
-    const isExpandable = event.target.hasAttribute("aria-expanded");
     if (at < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key in moves) focus(all[Math.min(all.length - 1, Math.max(0, at + moves[event.key]))]);
     else if (event.key === "Enter" || event.key === " ") acts.get(event.target)();
     else if (event.key === "ArrowRight" && !isOpen(event.target)) acts.get(event.target)();
-    else if (event.key === "ArrowLeft" && isExpandable && isOpen(event.target)) acts.get(event.target)();
+    else if (event.key === "ArrowLeft" && isOpen(event.target)) acts.get(event.target)();
     else if (event.key === "ArrowLeft" || event.key === "Backspace") goUp();
     else return;
     event.preventDefault();

@@ -64,23 +64,21 @@ class Query:
 
     def spans(self, start_after: str = "") -> list[Span]:
         """What to list, in order, behind the key; none has keys of another. What lies before the key is left out."""
-        starts = sorted(self._starts())
-        guess = f"{self.prefix}/{self._glob.head}" if len(starts) > 1 else None
         return [
-            Span(start, self.delimiter, start_after if start_after.startswith(start) else "", is_guess=start == guess)
-            for start in starts
+            Span(start, self.delimiter, start_after if start_after.startswith(start) else "", is_guess=is_guess)
+            for start, is_guess in sorted(self._starts().items())
             if start >= start_after or start_after.startswith(start)
         ]
 
-    def _starts(self) -> list[str]:
-        """The prefixes to list; none begins with another."""
+    def _starts(self) -> dict[str, bool]:
+        """The prefixes to list, and whether each is only a guess; none begins with another."""
         head = self._glob.head
         if not self._by_path:
-            return [self._name_start(head)]
-        slashed = f"{self.prefix}/{head}"
+            return {self._name_start(head): False}
+        plain, slashed = self.prefix + head, f"{self.prefix}/{head}"
         if not head or not self._has_slash_between:
-            return [self.prefix + head]
-        return [slashed] if head.startswith("/") else [self.prefix + head, slashed]
+            return {plain: False}
+        return {slashed: False} if head.startswith("/") else {plain: False, slashed: True}
 
     def _name_start(self, head: str) -> str:
         """What to list when names begin with the head: the prefix may hold the beginning of names directly below it.

@@ -48,8 +48,7 @@ def _page(answer: Answer, start_after: str) -> Page:
     )
     folders = [str(folder) for folder in listing.get("prefixes", [])]
     mark = str(listing.get("nextPageToken", ""))
-    "".join([*folders, mark]).encode()
-    return Page(checked(files), folders, mark)
+    return Page(checked(files, *folders, mark), folders, mark)
 
 
 def _error_code(answer: Answer) -> str:

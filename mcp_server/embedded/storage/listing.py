@@ -32,7 +32,7 @@ _HELD_IN_FRONT = 16_000
 class Listing:
     """Gives files to the sink, page by page: in the order of keys while `is_ordered`, and else as they come.
 
-    It holds some 150,000 files at most. `is_eager` says that all will be wanted; else it begins slowly.
+    It holds some 200,000 files at most. `is_eager` says that all will be wanted; else it begins slowly.
     """
 
     def __init__(
@@ -105,10 +105,11 @@ class Listing:
         self._cut_some()
 
     def _cut_some(self) -> None:
-        """When there is more room than spans: cut the first of those that have been long."""
-        free = self._most - self._flying
+        """When there is more room than spans, and not much is held: cut the first of those that have been long."""
+        if self._most - self._flying <= self._most // 4 or self._held >= _MOST_HELD:
+            return
         for span in self._spans:
-            if free <= self._most // 4 or len(self._cutting) >= _MOST_CUT_AT_ONCE or self._held >= _MOST_HELD:
+            if len(self._cutting) >= _MOST_CUT_AT_ONCE:
                 return
             if span.is_long and span not in self._cutting and self.is_sorted:
                 self._cutting.add(span)

@@ -59,12 +59,12 @@ class Storage(Protocol):
         ...
 
 
-def checked(files: Columns) -> Columns:
+def checked(files: Columns, *texts: str) -> Columns:
     """The files, whose keys are the provider's own and whose times are UTC such as 2026-04-01T12:00:00Z.
 
-    Raises ValueError for a negative size, and for a key that is no Unicode text.
+    Raises ValueError for a negative size, and for a key, or another text of the answer, that is no Unicode text.
     """
-    "".join(files.paths).encode()
+    "".join([*files.paths, *texts]).encode()
     if min(files.sizes, default=0) < 0:
         raise ValueError("not a size")
     return files

@@ -63,7 +63,7 @@ def _error(answer: Answer) -> tuple[str, str]:
 
 def _behind(key: str, page: Page) -> Page:
     """Without the key that the listing starts after: some stores begin with it."""
-    if not key or page.files.paths[:1] not in ([key], (key,)):
+    if [*page.files.paths[:1]] != [key]:
         return page
     return page._replace(files=chosen(page.files, map(key.__ne__, page.files.paths)))
 

@@ -37,14 +37,15 @@ async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> li
     levels: list[str] = []
     entries: list[_Entry] = []
     for level in [] if span.delimiter else [*span.levels(), span.folder][:MOST_LEVELS]:
-        if _folders_in(_left(span, entries)) >= _FEWEST_FOLDERS or _are_small(span, level):
+        entries = _left(span, entries)
+        if _folders_in(entries) >= _FEWEST_FOLDERS or _are_small(span, level):
             break
         pages = await _level(ask, level)
         if not pages:
             break
         levels.append(level)
         entries += _left(span, [entry for page in pages for entry in _entries(page)])
-    left = _left(span, entries)
+    left = sorted(_left(span, entries), key=itemgetter(0))
     # It went on meanwhile, and may have shown another order.
     if not span.is_sorted or not _FEWEST_FOLDERS <= _folders_in(left) <= _MOST_FOLDERS:
         span.patience *= 2
@@ -54,8 +55,8 @@ async def parts_by_folder(ask: Callable[..., Awaitable[Page]], span: Span) -> li
 
 
 def _left(span: Span, entries: list[_Entry]) -> list[_Entry]:
-    """What is behind all that the span has listed by now, in order."""
-    return sorted((entry for entry in entries if span.has_left(entry[0])), key=itemgetter(0))
+    """What is behind all that the span has listed by now."""
+    return [entry for entry in entries if span.has_left(entry[0])]
 
 
 def _folders_in(entries: list[_Entry]) -> int:
