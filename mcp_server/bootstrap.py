@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from starlette.applications import Starlette
 
@@ -91,10 +91,11 @@ def verify_credentials(settings: Settings) -> None:
     CredentialBook.of(settings).verify()
 
 
-def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
+def backing(settings: Settings, ask: Ask, desk: Desk | None, keys: Sequence[bytes] = ()) -> Backing:
     """What the tools of a server with these settings stand on; without a desk no page can be shown.
 
-    Raises ConfigurationError for tools that there are not.
+    `keys`, of all processes that serve the same clients, seal cursors; without any, the operator's do. Raises
+    ConfigurationError for tools that there are not.
     """
     from mcp_server.authority import Authority
     from mcp_server.changes import Changes
@@ -110,7 +111,7 @@ def backing(settings: Settings, ask: Ask, desk: Desk | None) -> Backing:
     opened = settings.open_browser == "yes"
     changes = Changes()
     return Backing(
-        Site(changes.told_by(ask), settings.secrets, destination, CursorSeal(settings.sealing_keys)),
+        Site(changes.told_by(ask), settings.secrets, destination, CursorSeal(keys or settings.sealing_keys)),
         Intake(book, inline=settings.inline_secrets == "allow", pages=desk is not None),
         Reception(desk, open_browser=opened, withheld=book.environment_variables) if desk else None,
         Authority.of(settings),

@@ -182,10 +182,11 @@ def listing(found: Mapping[str, Any]) -> dict[str, Any]:
         return dict(found)
     rows = cast("list[Any]", found[kind])
     paths: list[str] = rows if kind == "paths" else [row["path"] for row in rows]
-    types = {} if kind == "paths" else _shared_types((row["path"], row.get("content_type")) for row in rows)
-    folder = _shared_folder(paths)
-    below = [path[len(folder) :] for path in paths]
-    shown = below if kind == "paths" else [_line(*row, types) for row in zip(rows, below, strict=True)]
+    folder, types = _shared_folder(paths), dict[str, str]()
+    shown = [path[len(folder) :] for path in paths]
+    if kind == "files":
+        types = _shared_types((row["path"], row.get("content_type")) for row in rows)
+        shown = [_line(*row, types) for row in zip(rows, shown, strict=True)]
     told = [f"{extension or 'none'} {content_type}" for extension, content_type in types.items()]
     figures = {name: value for name, value in found.items() if name != kind}
     shared = {"folder": folder, "content_types": told}

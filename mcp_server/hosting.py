@@ -40,7 +40,6 @@ from mcp_server.http_server.rate_limits import RateLimits
 from mcp_server.logs import log_to_stderr
 from mcp_server.origins import Origins
 from mcp_server.redaction import Secret, guarding, reveal_text
-from mcp_server.sealed_cursors import CursorSeal
 from mcp_server.settings import Settings
 from mcp_server.telemetry import export_traces
 from mcp_server.tls import tls_context
@@ -77,8 +76,7 @@ async def open_mcp(settings: Settings, keys: tuple[bytes, ...], drain: Drain) ->
             bootstrap.open_client(settings, for_callers=mode == "api-key", seen=metrics.api_answered)
         )
         desk = await stack.enter_async_context(open_desk()) if mode == "none" and settings.workers == 1 else None
-        base = bootstrap.backing(settings, client.ask, desk)
-        base = replace(base, site=replace(base.site, cursor_seal=CursorSeal(keys)))
+        base = bootstrap.backing(settings, client.ask, desk, keys)
         drain.before(base.changes.end)
         server = transports.build_server(
             partial(_backing_now, _shared(base, settings, mode), client, mode),
